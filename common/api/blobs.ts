@@ -1,0 +1,64 @@
+import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
+
+/** `POST /v1/blobs/:digest/open`, with the client's own `Authorization` for upstream. */
+export const OpenBlobRequest = Type.Object({
+  registry: Type.String({ minLength: 1, maxLength: 255 }),
+  repository: Type.String({ minLength: 1, maxLength: 255 }),
+  /** What the client believes; a hint only. */
+  size: Type.Optional(ByteCount),
+})
+export type OpenBlobRequest = Static<typeof OpenBlobRequest>
+
+export const BlobDescriptor = Type.Object({
+  digest: DigestText,
+  length: ByteCount,
+  /** Bytes in a unit of the live swarm. */
+  unit: Type.Integer({ minimum: 1 }),
+  /** Random name of this copy's download, 16 hex digits. */
+  generation: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  /** Id of the live swarm, when the seeder runs one. */
+  liveId: Type.Optional(Hex40),
+  /** Id of the ordinary torrent, once the whole blob has been verified. */
+  torrentId: Type.Optional(Hex40),
+  state: Type.Union([Type.Literal('arriving'), Type.Literal('complete')]),
+  access: Type.Union([Type.Literal('public'), Type.Literal('members')]),
+  /** Announce URLs, HTTP first. A host of `0.0.0.0` is never in them. */
+  trackers: Type.Array(Type.String({ maxLength: 300 })),
+})
+export type BlobDescriptor = Static<typeof BlobDescriptor>
+
+/** What a seeder vouches for after SHA-256 over the whole blob has matched. Hashes are concatenated, base64. */
+export const BlobRecord = Type.Object({
+  cluster: Type.String({ maxLength: 255 }),
+  digest: DigestText,
+  length: ByteCount,
+  unit: Type.Integer({ minimum: 1 }),
+  generation: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  /** SHA-256 of each unit, 32 bytes each. */
+  units: Type.String(),
+  /** Bytes in a piece of the ordinary torrent. */
+  pieceLength: Type.Integer({ minimum: 1 }),
+  /** SHA-1 of each piece, 20 bytes each. */
+  pieces: Type.String(),
+  torrentId: Hex40,
+})
+export type BlobRecord = Static<typeof BlobRecord>
+
+/** A record with its Ed25519 signature over the canonical JSON of `record` (RFC 8785 key order, no white space). */
+export const SignedRecord = Type.Object({
+  record: BlobRecord,
+  /** base64 */
+  signature: Type.String({ maxLength: 100 }),
+  keyId: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+})
+export type SignedRecord = Static<typeof SignedRecord>
+
+/** A line of `GET /v1/blobs/:digest/units` (NDJSON): unit hashes as they become known, then the record or a failure. */
+export const UnitsLine = Type.Union([
+  Type.Object({ index: Type.Integer({ minimum: 0 }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),
+  SignedRecord,
+  Type.Object({ failed: Type.Object({ code: Type.String(), message: Type.String() }) }),
+  /** Sent while nothing else happens, so that an idle time-out can tell a slow upstream from a dead seeder. */
+  Type.Object({ alive: Type.Literal(true) }),
+])
+export type UnitsLine = Static<typeof UnitsLine>

@@ -1,0 +1,34 @@
+import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
+
+/** `PUT /v1/swarms/:id`: only registered swarms are admitted. Repeating it is harmless; it renews the registration. */
+export const SwarmRegistration = Type.Object({
+  kind: Type.Union([Type.Literal('torrent'), Type.Literal('live')]),
+  name: Type.String({ minLength: 1, maxLength: 255 }),
+  digest: Type.Optional(DigestText),
+  length: ByteCount,
+  pieceLength: ByteCount,
+  access: Type.Union([Type.Literal('public'), Type.Literal('members')]),
+  /** The seeder that registers it. */
+  seeder: Type.String({ maxLength: 64 }),
+})
+export type SwarmRegistration = Static<typeof SwarmRegistration>
+
+export const SwarmSummary = Type.Object({
+  id: Hex40,
+  ...SwarmRegistration.properties,
+  complete: Type.Integer(),
+  incomplete: Type.Integer(),
+  /** Sums over all announces seen in this swarm, in bytes. */
+  uploaded: ByteCount,
+  downloaded: ByteCount,
+  /** Milliseconds since 1970. */
+  registered: Type.Integer(),
+})
+export type SwarmSummary = Static<typeof SwarmSummary>
+
+/** `GET /v1/swarms?offset=&limit=` */
+export const SwarmPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), swarms: Type.Array(SwarmSummary) })
+
+/** `GET /v1/blobs/:digest` at the tracker: the swarms that carry a digest. */
+export const BlobSwarms = Type.Object({ digest: DigestText, swarms: Type.Array(SwarmSummary) })
+export type BlobSwarms = Static<typeof BlobSwarms>
