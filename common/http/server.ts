@@ -1,0 +1,99 @@
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
+import { PantalaError } from '../errors.ts'
+import { errorFields, type Logger } from '../log.ts'
+
+/** The door to the HTTP server library. */
+export type { FastifyInstance, FastifyReply, FastifyRequest }
+
+/** JSON bodies of `/v1/` requests; nothing larger is read. */
+const MAX_BODY_BYTES = 1024 * 1024
+/** A request's headers must have arrived within this time. */
+const HEADERS_TIMEOUT_MS = 20_000
+/** How long an idle keep-alive connection stays open. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const MAX_PARAM_LENGTH = 512
+
+export interface HttpApp {
+  readonly fastify: FastifyInstance
+  /** Serves HTTP on a connection that somebody else accepted. */
+  serve(socket: Socket): void
+  /** Prepares the routes. */
+  ready(): Promise<void>
+  /** Ends idle connections, waits up to `graceMs` for running answers, then cuts what is left. */
+  close(graceMs: number): Promise<void>
+}
+
+/**
+ * A fastify application without a port of its own: connections come from a port mux.
+ * Errors become `{error: {code, message}}`; what nobody foresaw is logged and answered with a bare 500.
+ */
+export function createHttpApp(log: Logger): HttpApp {
+  let httpServer: Server | undefined
+  const sockets = new Set<Socket>()
+  const app = fastify({
+    logger: false,
+    bodyLimit: MAX_BODY_BYTES,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    exposeHeadRoutes: false,
+    forceCloseConnections: true,
+    serverFactory: (handler) => {
+      httpServer = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true }, handler)
+      return httpServer
+    },
+  })
+  app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
+  app.setNotFoundHandler((request, reply) => {
+    void reply.code(404).send({ error: { code: 'NOT_FOUND', message: `nothing is served at ${request.method} ${request.url.split('?')[0]}` } })
+  })
+  return {
+    fastify: app,
+    serve(socket) {
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      httpServer?.emit('connection', socket)
+    },
+    async ready() {
+      await app.ready()
+      // starts the server's own supervision of slow requests, which otherwise begins with listen()
+      httpServer?.emit('listening')
+    },
+    async close(graceMs) {
+      httpServer?.closeIdleConnections()
+      const idle = new Promise<void>((resolve) => {
+        const check = (): void => {
+          if (sockets.size === 0) resolve()
+          else httpServer?.closeIdleConnections()
+        }
+        for (const socket of sockets) socket.once('close', () => setImmediate(check))
+        check()
+      })
+      await Promise.race([idle, delay(graceMs)])
+      for (const socket of sockets) socket.destroy()
+      await app.close()
+    },
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+}
+
+function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
+  if (reply.raw.headersSent) {
+    reply.raw.destroy()
+    return
+  }
+  if (error instanceof PantalaError) {
+    void reply.code(error.status).send({ error: { code: error.code, message: error.message } })
+    return
+  }
+  const known = error as { statusCode?: number; code?: string; message?: string }
+  if (known.statusCode !== undefined && known.statusCode < 500) {
+    void reply.code(known.statusCode).send({ error: { code: known.code ?? 'BAD_REQUEST', message: known.message ?? 'bad request' } })
+    return
+  }
+  log.error({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'request failed unexpectedly')
+  void reply.code(500).send({ error: { code: 'INTERNAL', message: 'internal error; the log has the details' } })
+}

@@ -1,0 +1,11 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+
+/** The door to the Prometheus client library. One registry per part; metrics are declared in one file per part. */
+export { Counter, Gauge, Histogram, Registry }
+
+/** A registry with the process metrics that every Prometheus user expects (`process_…`, `nodejs_…`). */
+export function createRegistry(): Registry {
+  const registry = new Registry()
+  collectDefaultMetrics({ register: registry })
+  return registry
+}
