@@ -1,0 +1,101 @@
+import { PantalaError } from '../errors.ts'
+import { headerValue, redactUrl, type HttpClient, type HttpResponse } from '../http/client.ts'
+import { parseChallenge } from './challenge.ts'
+import type { Digest } from './digest.ts'
+import type { Registry } from './registry.ts'
+import type { TokenSource } from './token-source.ts'
+
+const MAX_REDIRECTS = 5
+const REDIRECTS = new Set([301, 302, 303, 307, 308])
+
+/** A repository in a registry, and who asks for it. */
+export interface UpstreamTarget {
+  registry: Registry
+  repository: string
+  /** The client's own `Authorization` header; without it the registry's configured credential, or nobody's. */
+  authorization?: string
+}
+
+export interface UpstreamRequest {
+  method: 'GET' | 'HEAD'
+  headers?: Record<string, string>
+  signal: AbortSignal
+}
+
+export interface Upstream {
+  /**
+   * Sends a request to `/v2/<repository>/<path>`, answers token and Basic challenges once, and follows redirects.
+   * `Authorization` goes to the registry's own origin only, never to the host of a redirect.
+   * Every status but those comes back as it is.
+   * @throws {PantalaError} `UPSTREAM_UNREACHABLE`, `HTTP_TIMEOUT`, `HTTP_BROKEN`, `TOKEN_REFUSED`, `BAD_REDIRECT`
+   */
+  request(target: UpstreamTarget, path: string, init: UpstreamRequest): Promise<HttpResponse>
+}
+
+export function blobPath(digest: Digest): string {
+  return `blobs/${digest}`
+}
+
+export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream {
+  const send = async (target: UpstreamTarget, path: string, init: UpstreamRequest, authorization: string | undefined): Promise<HttpResponse> => {
+    let url = `${target.registry.endpoint}/v2/${target.repository}/${path}`
+    for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
+      const own = new URL(url).origin === new URL(target.registry.endpoint).origin
+      const headers = { ...init.headers, 'user-agent': 'pantala', ...(own && authorization !== undefined ? { authorization } : {}) }
+      const response = await http.request(url, { method: init.method, headers, signal: init.signal })
+      if (!REDIRECTS.has(response.status)) return response
+      const location = headerValue(response.headers, 'location')
+      await response.discard()
+      if (location === undefined || !URL.canParse(location, url)) throw badRedirect(url, 'without a usable Location')
+      const next = new URL(location, url)
+      if (next.protocol !== 'http:' && next.protocol !== 'https:') throw badRedirect(url, `to ${next.protocol}`)
+      url = next.href
+    }
+    throw badRedirect(target.registry.endpoint, `more than ${MAX_REDIRECTS} times`)
+  }
+
+  return {
+    async request(target, path, init) {
+      try {
+        const basic = basicOf(target)
+        const key = { endpoint: target.registry.endpoint, repository: target.repository, basic }
+        const passed = isBasic(target.authorization) ? undefined : target.authorization
+        const first = passed ?? bearer(tokens.cached(key))
+        const response = await send(target, path, init, first)
+        if (response.status !== 401 || passed !== undefined) return response
+        const challenge = parseChallenge(headerValue(response.headers, 'www-authenticate'))
+        if (challenge === undefined || (challenge.scheme === 'basic' && basic === undefined)) return response
+        await response.discard()
+        if (challenge.scheme === 'basic') return await send(target, path, init, basic)
+        tokens.forget(key)
+        return await send(target, path, init, bearer(await tokens.fetch(key, challenge, init.signal)))
+      } catch (error) {
+        throw unreachable(error, target.registry)
+      }
+    },
+  }
+}
+
+function basicOf({ registry, authorization }: UpstreamTarget): string | undefined {
+  if (isBasic(authorization)) return authorization
+  if (authorization !== undefined || !registry.credential) return undefined
+  const { username, password } = registry.credential
+  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+}
+
+function isBasic(authorization: string | undefined): boolean {
+  return authorization !== undefined && /^basic /i.test(authorization)
+}
+
+function bearer(token: string | undefined): string | undefined {
+  return token === undefined ? undefined : `Bearer ${token}`
+}
+
+function badRedirect(url: string, what: string): PantalaError {
+  return new PantalaError('BAD_REDIRECT', `${redactUrl(url)} redirects ${what}`, { status: 502 })
+}
+
+function unreachable(error: unknown, registry: Registry): unknown {
+  if (!(error instanceof PantalaError) || error.code !== 'HTTP_UNREACHABLE') return error
+  return new PantalaError('UPSTREAM_UNREACHABLE', `cannot reach the registry ${registry.name} at ${registry.endpoint}`, { status: 502, cause: error })
+}
