@@ -43,6 +43,29 @@ export function composeServices(services: readonly Service[]): Service {
   }
 }
 
+/** Work in the background that ends by itself or when it is told to. It must not throw. */
+export function backgroundTask(work: (signal: AbortSignal) => Promise<void>): Service {
+  let running: { controller: AbortController; done: Promise<void> } | undefined
+  return {
+    async start() {
+      if (running) return
+      const controller = new AbortController()
+      running = { controller, done: work(controller.signal) }
+    },
+    async stop() {
+      const stopping = running
+      running = undefined
+      stopping?.controller.abort(new Error('stopping'))
+      await stopping?.done
+    },
+  }
+}
+
+/** Something that needs no start, only to be ended. */
+export function onStop(stop: () => Promise<void>): Service {
+  return { async start() {}, stop }
+}
+
 /** Time as the code sees it; tests bring their own. */
 export interface Clock {
   /** Milliseconds since 1970. */

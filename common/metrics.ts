@@ -9,3 +9,8 @@ export function createRegistry(): Registry {
   collectDefaultMetrics({ register: registry })
   return registry
 }
+
+/** A gauge whose value is read whenever the metrics are. */
+export function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
+  const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
+}

@@ -31,10 +31,12 @@ export type BlobDescriptor = Static<typeof BlobDescriptor>
 export const BlobRecord = Type.Object({
   cluster: Type.String({ maxLength: 255 }),
   digest: DigestText,
+  /** Name in the torrent where it is not the digest: the base name of a seeded file. */
+  name: Type.Optional(Type.String({ minLength: 1, maxLength: 255 })),
   length: ByteCount,
   unit: Type.Integer({ minimum: 1 }),
   generation: Type.String({ pattern: '^[0-9a-f]{16}$' }),
-  /** SHA-256 of each unit, 32 bytes each. */
+  /** SHA-256 of each unit, 32 bytes each; empty for files that were seeded from disk, whose pieces are known from the start. */
   units: Type.String(),
   /** Bytes in a piece of the ordinary torrent. */
   pieceLength: Type.Integer({ minimum: 1 }),

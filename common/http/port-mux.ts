@@ -22,20 +22,22 @@ export interface PortMux extends Service {
 
 /**
  * One listening port for several protocols, told apart by the first byte: 0x13 BitTorrent, 0x16 TLS, else HTTP.
- * Protocols without a handler are closed at once.
+ * Protocols without a handler are closed at once. `stop` frees the port and leaves handed-over connections alone.
  */
 export function createPortMux(listen: HostPort, handlers: PortHandlers): PortMux {
-  const sockets = new Set<Socket>()
+  /** Connections that have not said yet what they speak; afterwards they belong to their handler. */
+  const undecided = new Set<Socket>()
   let server: Server | undefined
   let address = listen
 
   const dispatch = (socket: Socket): void => {
-    sockets.add(socket)
-    socket.once('close', () => sockets.delete(socket))
+    undecided.add(socket)
+    socket.once('close', () => undecided.delete(socket))
     const onError = (): void => void socket.destroy()
     socket.on('error', onError)
     socket.setTimeout(FIRST_BYTE_TIMEOUT_MS, onError)
     socket.once('data', (chunk: Buffer) => {
+      undecided.delete(socket)
       socket.setTimeout(0)
       socket.removeListener('timeout', onError)
       socket.pause()
@@ -78,9 +80,9 @@ export function createPortMux(listen: HostPort, handlers: PortHandlers): PortMux
       const closing = server
       server = undefined
       if (!closing) return
-      const closed = new Promise<void>((resolve) => closing.close(() => resolve()))
-      for (const socket of sockets) socket.destroy()
-      await closed
+      // the port is free at once; connections that were handed over end with their handlers
+      closing.close()
+      for (const socket of undecided) socket.destroy()
     },
   }
 }

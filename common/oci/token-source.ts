@@ -10,6 +10,7 @@ const DEFAULT_TOKEN_SECONDS = 60
 const EARLY_SECONDS = 10
 const MAX_TOKEN_ANSWER_BYTES = 1024 * 1024
 const MAX_CACHED_TOKENS = 10_000
+const TOKEN_TIMEOUT_MS = 30_000
 
 export type BearerChallenge = Extract<Challenge, { scheme: 'bearer' }>
 
@@ -20,7 +21,7 @@ export interface TokenSource {
    * Fetches a token from the challenge's realm, one request at a time for the same key and challenge.
    * @throws {PantalaError} `TOKEN_REFUSED` with the realm's 401 or 403, `UPSTREAM_UNREACHABLE`, `BAD_TOKEN` (502)
    */
-  fetch(key: TokenKey, challenge: BearerChallenge, signal: AbortSignal): Promise<string>
+  fetch(key: TokenKey, challenge: BearerChallenge): Promise<string>
   /** Forgets a token that was refused. */
   forget(key: TokenKey): void
 }
@@ -41,7 +42,9 @@ export function createTokenSource(http: HttpClient, clock: Clock): TokenSource {
   const tokens = new Map<string, CachedToken>()
   const flights = new Map<string, Promise<string>>()
 
-  const fetchToken = async (key: TokenKey, challenge: BearerChallenge, signal: AbortSignal): Promise<string> => {
+  const fetchToken = async (key: TokenKey, challenge: BearerChallenge): Promise<string> => {
+    // several requests may wait for this token, so none of them may abort it
+    const signal = AbortSignal.timeout(TOKEN_TIMEOUT_MS)
     const url = new URL(challenge.realm)
     if (challenge.service !== undefined) url.searchParams.set('service', challenge.service)
     url.searchParams.set('scope', challenge.scope ?? `repository:${key.repository}:pull`)
@@ -59,11 +62,11 @@ export function createTokenSource(http: HttpClient, clock: Clock): TokenSource {
       const entry = tokens.get(cacheKey(key))
       return entry !== undefined && entry.expires > clock.now() ? entry.token : undefined
     },
-    fetch(key, challenge, signal) {
+    fetch(key, challenge) {
       const flightKey = `${cacheKey(key)} ${challenge.realm} ${challenge.scope ?? ''}`
       const running = flights.get(flightKey)
       if (running) return running
-      const flight = fetchToken(key, challenge, signal).finally(() => flights.delete(flightKey))
+      const flight = fetchToken(key, challenge).finally(() => flights.delete(flightKey))
       flights.set(flightKey, flight)
       return flight
     },

@@ -68,7 +68,7 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
         await response.discard()
         if (challenge.scheme === 'basic') return await send(target, path, init, basic)
         tokens.forget(key)
-        return await send(target, path, init, bearer(await tokens.fetch(key, challenge, init.signal)))
+        return await send(target, path, init, bearer(await tokens.fetch(key, challenge)))
       } catch (error) {
         throw unreachable(error, target.registry)
       }

@@ -1,0 +1,148 @@
+import { hostname } from 'node:os'
+import type { HostPort } from '../common/http/address.ts'
+import { createHttpClient } from '../common/http/client.ts'
+import { healthRoutes } from '../common/http/health.ts'
+import { createPortMux } from '../common/http/port-mux.ts'
+import { createHttpApp } from '../common/http/server.ts'
+import { servePorts } from '../common/http/serve-ports.ts'
+import { backgroundTask, composeServices, onStop, systemClock, type Clock, type Service } from '../common/lifecycle.ts'
+import type { Logger } from '../common/log.ts'
+import { createManifestCache } from '../common/oci/manifest-cache.ts'
+import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
+import { registryFront } from '../common/oci/registry-front.ts'
+import { createTokenSource } from '../common/oci/token-source.ts'
+import { createUpstream } from '../common/oci/upstream.ts'
+import type { Store } from '../common/store/store.ts'
+import { VERSION } from '../common/version.ts'
+import { createAnnouncer, type Announcer } from '../swarm/announcer.ts'
+import { postAnnounce } from '../swarm/post-announce.ts'
+import { createEngine, type EngineName } from '../swarm/create-engine.ts'
+import type { SwarmEngine } from '../swarm/engine.ts'
+import { createPeerId } from '../swarm/peer-id.ts'
+import { createSeeding } from '../swarm/seeding.ts'
+import { loadNodeId } from '../common/identity.ts'
+import { loadSigningKey } from './identity.ts'
+import { seederMetrics } from './metrics.ts'
+import { blobRoutes } from './routes/blobs.ts'
+import { seedRoutes } from './routes/seeds.ts'
+import { statsRoutes } from './routes/stats.ts'
+import { createSeederBackend } from './services/backend.ts'
+import { createBlobs } from './services/blobs.ts'
+import { createManifests } from './services/manifests.ts'
+import { createPublications } from './services/publications.ts'
+import { createRegistrations } from './services/registrations.ts'
+import { createSeeds, type Seeds } from './services/seeds.ts'
+import { createTrackerLink } from './services/tracker-link.ts'
+
+const CONNECT_TIMEOUT_MS = 10_000
+const TRACKER_TIMEOUTS = { connectMs: 5_000, headersMs: 10_000, idleMs: 10_000 }
+
+export interface SeederOptions {
+  /** Peers and HTTP on one port. */
+  peerListen: HostPort
+  /** A second port with the same HTTP interface. */
+  httpListen?: HostPort
+  trackers: readonly HostPort[]
+  cluster: string
+  /** Default registry, a URL. */
+  registry: string
+  registries?: Readonly<Record<string, RegistrySettings>>
+  advertiseIp?: string
+  store: Store
+  engine: EngineName
+  maxConnections: number
+  uploadLimit?: number
+  downloadLimit?: number
+  upstreamIdleTimeoutMs: number
+  manifestTtlMs: number
+  log: Logger
+  clock?: Clock
+}
+
+export interface Seeder extends Service {
+  /** The peer port's address, really bound. */
+  readonly address: HostPort
+  readonly httpAddress: HostPort | undefined
+  readonly seeds: Seeds
+}
+
+/** The seeder: pulls each upstream byte once and publishes it as torrents. The store stays open when it stops. */
+export async function createSeeder(options: SeederOptions): Promise<Seeder> {
+  const { store, log, clock = systemClock, cluster, trackers, advertiseIp } = options
+  const nodeId = await loadNodeId(store.meta)
+  const key = await loadSigningKey(store.meta)
+  const upstreamHttp = createHttpClient({ connectMs: CONNECT_TIMEOUT_MS, headersMs: options.upstreamIdleTimeoutMs, idleMs: options.upstreamIdleTimeoutMs })
+  const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
+  const registries = createRegistries(options.registry, options.registries)
+  const upstream = createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock))
+
+  const peerId = createPeerId('seeder')
+  const listenPort = (): number => mux.address.port
+  const engine: SwarmEngine = createEngine(options.engine, {
+    peerId,
+    listenPort,
+    maxConnections: options.maxConnections,
+    ...(options.uploadLimit === undefined ? {} : { uploadLimit: options.uploadLimit }),
+    ...(options.downloadLimit === undefined ? {} : { downloadLimit: options.downloadLimit }),
+    log: log.child({ component: 'engine' }),
+  })
+  const addresses = advertiseIp === undefined ? [] : [advertiseIp]
+  const announcer: Announcer = createAnnouncer({
+    trackers: () => trackers,
+    identity: { peerId, role: 'seeder', port: listenPort, addresses, name: hostname(), version: VERSION },
+    post: postAnnounce(trackerHttp),
+    log: log.child({ component: 'announcer' }),
+  })
+  const registrations = createRegistrations()
+  const seeding = createSeeding({ store, engine, announcer, log })
+  const publications = createPublications({ cluster, store, key, seeding, registrations, log })
+  const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, log })
+  const blobs = createBlobs({ store, upstream, publications, log: log.child({ component: 'ingest' }) })
+  const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
+  const heartbeat = () => ({
+    port: listenPort(),
+    ...(advertiseIp === undefined ? {} : { advertiseIp }),
+    name: hostname(),
+    version: VERSION,
+    key: key.public,
+  })
+  const links = trackers.map((tracker) => createTrackerLink({ tracker, seederId: nodeId, heartbeat, registrations, http: trackerHttp, log }))
+
+  const app = createHttpApp(log)
+  const metrics = seederMetrics({ store, engine, blobs, seeding })
+  healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
+  registryFront(app.fastify, { backend: createSeederBackend({ manifests, blobs, store, upstream }), registries, log })
+  const record = async (digest: Parameters<typeof publications.record>[0]) => (await seeds.record(digest)) ?? (await publications.record(digest))
+  blobRoutes(app.fastify, { blobs, record, registries, trackers, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
+  seedRoutes(app.fastify, seeds)
+  statsRoutes(app.fastify, { store, engine, blobs, seeding, nodeId })
+
+  const mux = createPortMux(options.peerListen, { http: app.serve, bittorrent: (socket) => engine.accept(socket) })
+  const httpMux = options.httpListen === undefined ? undefined : createPortMux(options.httpListen, { http: app.serve })
+  const parts: Service[] = [
+    onStop(() => upstreamHttp.close()),
+    onStop(() => trackerHttp.close()),
+    engine,
+    servePorts(app, httpMux === undefined ? [mux] : [mux, httpMux]),
+    announcer,
+    onStop(() => seeding.stop()),
+    onStop(() => blobs.stop()),
+    ...links,
+    backgroundTask(async (signal) => {
+      await publications.resume(signal)
+      await seeds.resume(signal)
+    }),
+  ]
+  const service = composeServices(parts)
+  return {
+    get address() {
+      return mux.address
+    },
+    get httpAddress() {
+      return httpMux?.address
+    },
+    seeds,
+    start: () => service.start(),
+    stop: () => service.stop(),
+  }
+}

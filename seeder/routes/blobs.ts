@@ -1,0 +1,132 @@
+import { BlobDescriptor, OpenBlobRequest, type SignedRecord, type UnitsLine } from '../../common/api/blobs.ts'
+import { ApiError, DigestText, Type } from '../../common/api/schema.ts'
+import { describe, PantalaError } from '../../common/errors.ts'
+import type { HostPort } from '../../common/http/address.ts'
+import { clientSignal, sendBody } from '../../common/http/send-body.ts'
+import type { FastifyInstance } from '../../common/http/server.ts'
+import { parseDigest, type Digest } from '../../common/oci/digest.ts'
+import { unitCount } from '../../common/store/units.ts'
+import { parseRepository } from '../../common/oci/registry-path.ts'
+import type { Registries } from '../../common/oci/registry.ts'
+import { buildTorrent } from '../../swarm/metainfo.ts'
+import { infoOfRecord } from '../../swarm/record-info.ts'
+import { announceUrls, dialledHost } from '../services/announce-urls.ts'
+import { unitFor } from '../services/blob-hasher.ts'
+import type { Blobs, SeederBlob } from '../services/blobs.ts'
+
+/** While no hash arrives, a line says that the seeder lives. */
+const ALIVE_EVERY_MS = 2_000
+const NO_GENERATION = '0'.repeat(16)
+
+export interface BlobRoutesOptions {
+  blobs: Blobs
+  /** The signed record of a blob or seeded file that is complete here. */
+  record: (digest: Digest) => Promise<SignedRecord | undefined>
+  registries: Registries
+  trackers: readonly HostPort[]
+  advertiseIp?: string
+}
+
+/** `/v1/blobs/…`: what agents ask a seeder before they join a swarm. */
+export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): void {
+  const { blobs, record, registries } = options
+  const params = Type.Object({ digest: DigestText })
+  const urls = (host: string | undefined): string[] => announceUrls(options.trackers, dialledHost(host), options.advertiseIp)
+
+  app.post<{ Params: { digest: string }; Body: OpenBlobRequest }>(
+    '/v1/blobs/:digest/open',
+    { schema: { params, body: OpenBlobRequest, response: { 200: BlobDescriptor, default: ApiError } } },
+    async (request) => {
+      const digest = parseDigest(request.params.digest)
+      const registry = registries.named(request.body.registry)
+      const repository = parseRepository(request.body.repository, registry)
+      const { authorization } = request.headers
+      const blob = await blobs.open(digest, { registry, repository, ...(authorization === undefined ? {} : { authorization }) })
+      const signed = blob.state === 'complete' ? await record(digest) : undefined
+      return describeBlob(digest, blob, signed, urls(request.headers.host))
+    },
+  )
+
+  app.get<{ Params: { digest: string }; Querystring: { from?: number } }>(
+    '/v1/blobs/:digest/units',
+    { schema: { params, querystring: Type.Object({ from: Type.Optional(Type.Integer({ minimum: 0 })), generation: Type.Optional(Type.String()) }) } },
+    async (request, reply) => {
+      const digest = parseDigest(request.params.digest)
+      const blob = blobs.known(digest)
+      const signed = blob?.state === 'arriving' ? undefined : await record(digest)
+      if (blob?.state !== 'arriving' && !signed) throw unknownBlob(digest)
+      const signal = clientSignal(reply.raw)
+      reply.hijack()
+      reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
+      const lines = blob?.state === 'arriving' ? followUnits(blob, request.query.from ?? 0, signal) : recordOnly(signed)
+      await sendBody(reply.raw, encodeLines(lines)).catch(() => {})
+    },
+  )
+
+  app.get<{ Params: { digest: string } }>('/v1/blobs/:digest/record', { schema: { params } }, async (request) => {
+    const digest = parseDigest(request.params.digest)
+    return (await record(digest)) ?? Promise.reject(unknownBlob(digest))
+  })
+
+  app.get<{ Params: { file: string } }>('/v1/blobs/:file', { schema: { params: Type.Object({ file: Type.String({ pattern: '^sha256:[0-9a-f]{64}\\.torrent$' }) }) } }, async (request, reply) => {
+    const digest = parseDigest(request.params.file.slice(0, -'.torrent'.length))
+    const signed = await record(digest)
+    if (!signed) throw unknownBlob(digest)
+    const torrent = buildTorrent({ info: infoOfRecord(signed.record).info, announce: urls(request.headers.host) })
+    return reply.type('application/x-bittorrent').send(Buffer.from(torrent))
+  })
+}
+
+function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[]): BlobDescriptor {
+  if (blob.state === 'arriving') {
+    const { length, unit, generation } = blob.ingest.partial
+    return { digest, length, unit, generation, state: 'arriving', access: 'public', trackers }
+  }
+  const { unit, generation } = signed?.record ?? { unit: unitFor(blob.length), generation: NO_GENERATION }
+  const torrent = signed === undefined ? {} : { torrentId: signed.record.torrentId }
+  return { digest, length: blob.length, unit, generation, ...torrent, state: 'complete', access: 'public', trackers }
+}
+
+async function* recordOnly(signed: SignedRecord | undefined): AsyncGenerator<UnitsLine> {
+  if (signed) yield signed
+}
+
+async function* followUnits(blob: Extract<SeederBlob, { state: 'arriving' }>, from: number, signal: AbortSignal): AsyncGenerator<UnitsLine> {
+  const { ingest, published } = blob
+  const units = unitCount(ingest.partial.length, ingest.partial.unit)
+  try {
+    for (let index = from; index < units; index++) {
+      const hash = yield* aliveUntil(ingest.hashes.wait(index, signal))
+      yield { index, sha256: Buffer.from(hash).toString('hex') }
+    }
+    yield yield* aliveUntil(published)
+  } catch (error) {
+    if (signal.aborted) return
+    yield { failed: { code: error instanceof PantalaError ? error.code : 'INTERNAL', message: describe(error) } }
+  }
+}
+
+/** Says every now and then that nothing is broken while something is awaited. */
+async function* aliveUntil<T>(wanted: Promise<T>): AsyncGenerator<UnitsLine, T> {
+  for (;;) {
+    let timer: NodeJS.Timeout | undefined
+    const pause = new Promise<'pause'>((resolve) => {
+      timer = setTimeout(() => resolve('pause'), ALIVE_EVERY_MS)
+    })
+    try {
+      const result = await Promise.race([wanted.then((value) => ({ value })), pause])
+      if (result !== 'pause') return result.value
+    } finally {
+      clearTimeout(timer)
+    }
+    yield { alive: true }
+  }
+}
+
+async function* encodeLines(lines: AsyncIterable<UnitsLine>): AsyncGenerator<Uint8Array> {
+  for await (const line of lines) yield Buffer.from(`${JSON.stringify(line)}\n`)
+}
+
+function unknownBlob(digest: Digest): PantalaError {
+  return new PantalaError('BLOB_UNKNOWN', `${digest} is not here: open it first (POST /v1/blobs/${digest}/open)`, { status: 404 })
+}

@@ -1,0 +1,63 @@
+import { PantalaError } from '../../common/errors.ts'
+import { readBody, headerNumber } from '../../common/http/client.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
+import type { OpenBlob, RegistryBackend } from '../../common/oci/registry-backend.ts'
+import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
+import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
+import { readSpan } from '../../common/store/read-span.ts'
+import type { Store } from '../../common/store/store.ts'
+import type { Blobs } from './blobs.ts'
+import type { Manifests } from './manifests.ts'
+
+export interface SeederBackendOptions {
+  manifests: Manifests
+  blobs: Blobs
+  store: Store
+  upstream: Upstream
+}
+
+/** What stands behind the seeder's `/v2/`: a pull-through registry. */
+export function createSeederBackend({ manifests, blobs, store, upstream }: SeederBackendOptions): RegistryBackend {
+  return {
+    manifest: (request) => manifests.get(request),
+    async blob(request) {
+      const blob = await blobs.open(request.digest, request)
+      if (blob.state === 'complete') return openStored(store, request.digest)
+      const { partial } = blob.ingest
+      return {
+        length: partial.length,
+        read: (span, signal) => readSpan(partial, span, { signal, holdLastByte: true }),
+        close: async () => {},
+      }
+    },
+    async blobLength(request) {
+      const known = blobs.known(request.digest)
+      if (known) return known.state === 'complete' ? known.length : known.ingest.partial.length
+      const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
+      const length = headerNumber(response.headers, 'content-length')
+      if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
+      await response.discard()
+      if (length === undefined) throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `${request.registry.name} does not say the blob's length`, { status: 502 })
+      return length
+    },
+    async relay(request) {
+      const { status, headers, body } = await upstream.request(request, request.path, { method: 'GET', signal: request.signal }).then(async (response) => ({
+        status: response.status,
+        headers: response.headers,
+        body: await readBody(response, MAX_MANIFEST_BYTES),
+      }))
+      return { status, headers, body }
+    },
+  }
+}
+
+async function openStored(store: Store, digest: Digest): Promise<OpenBlob> {
+  const blob = await store.open(digest)
+  if (!blob) throw new PantalaError('BLOB_UNKNOWN', `${digest} was removed a moment ago: ask again`, { status: 404 })
+  return {
+    length: blob.length,
+    read: (span, signal) => readSpan(blob, span, { signal }),
+    close: () => blob.close(),
+  }
+}

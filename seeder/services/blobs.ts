@@ -1,0 +1,102 @@
+import type { SignedRecord } from '../../common/api/blobs.ts'
+import { PantalaError } from '../../common/errors.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import { openUpstreamBlob } from '../../common/oci/upstream-blob.ts'
+import type { Upstream, UpstreamTarget } from '../../common/oci/upstream.ts'
+import type { Store } from '../../common/store/store.ts'
+import { startIngest, type Ingest } from './ingest.ts'
+import type { Publications } from './publications.ts'
+
+export interface BlobsOptions {
+  store: Store
+  upstream: Upstream
+  publications: Publications
+  log: Logger
+  random?: () => number
+}
+
+/** A blob at the seeder: all there, or on its way. */
+export type SeederBlob = { state: 'complete'; length: number } | { state: 'arriving'; ingest: Ingest; published: Promise<SignedRecord> }
+
+/** The seeder's blobs: from the store, or pulled from upstream, each at most once at a time. */
+export interface Blobs {
+  /** The blob if it is here or on its way, without asking upstream. */
+  known(digest: Digest): SeederBlob | undefined
+  /**
+   * The blob, pulled from upstream when it is not here. Resolves when upstream has answered.
+   * @throws {PantalaError} upstream's refusal
+   */
+  open(digest: Digest, target: UpstreamTarget): Promise<SeederBlob>
+  /** Ingests that are running. */
+  readonly arriving: number
+  /** Stops all ingests. */
+  stop(): Promise<void>
+}
+
+/** Upstream's answers that depend on who asks, and for which repository. */
+const REFUSALS = new Set(['UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BLOB_UNKNOWN'])
+
+interface Flight {
+  starting: Promise<Ingest>
+  blob?: Extract<SeederBlob, { state: 'arriving' }>
+  finished: Promise<unknown>
+}
+
+export function createBlobs({ store, upstream, publications, log, random = Math.random }: BlobsOptions): Blobs {
+  const flights = new Map<Digest, Flight>()
+  const stopping = new AbortController()
+
+  const launch = (digest: Digest, target: UpstreamTarget): Flight => {
+    const source = (start: number, signal: AbortSignal) => openUpstreamBlob(upstream, target, digest, start, signal)
+    const starting = startIngest({ digest, source, store, log, random }, stopping.signal)
+    const flight: Flight = { starting, finished: Promise.resolve() }
+    const follow = async (): Promise<void> => {
+      const begun = performance.now()
+      const ingest = await starting
+      const published = ingest.done.then((result) => publications.publish(result))
+      flight.blob = { state: 'arriving', ingest, published }
+      const { record } = await published
+      log.info({ digest, length: record.length, torrent: record.torrentId, ms: Math.round(performance.now() - begun) }, 'blob published')
+    }
+    flight.finished = follow()
+      .catch(() => {})
+      .finally(() => flights.delete(digest))
+    flights.set(digest, flight)
+    return flight
+  }
+
+  const known = (digest: Digest): SeederBlob | undefined => {
+    const flight = flights.get(digest)
+    if (flight) return flight.blob
+    const length = store.size(digest)
+    return length === undefined ? undefined : { state: 'complete', length }
+  }
+
+  return {
+    known,
+    async open(digest, target) {
+      const here = known(digest)
+      if (here) return here
+      const joined = flights.get(digest)
+      const flight = joined ?? launch(digest, target)
+      let ingest: Ingest
+      try {
+        ingest = await flight.starting
+      } catch (error) {
+        // another requester's credential or repository was refused: that says nothing about this one
+        if (joined && error instanceof PantalaError && REFUSALS.has(error.code)) return this.open(digest, target)
+        throw error
+      }
+      // the flight's own bookkeeping runs first, unless everything is over already
+      return flight.blob ?? known(digest) ?? { state: 'complete', length: ingest.partial.length }
+    },
+    get arriving() {
+      return flights.size
+    },
+    async stop() {
+      stopping.abort(new Error('the seeder is stopping'))
+      await Promise.all([...flights.values()].map(({ finished }) => finished))
+    },
+  }
+}

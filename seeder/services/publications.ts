@@ -1,0 +1,122 @@
+import { decodeRecord, encodeRecord } from '../../common/api/record-codec.ts'
+import type { BlobRecord, SignedRecord } from '../../common/api/blobs.ts'
+import { errorFields, type Logger } from '../../common/log.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import { readSpan } from '../../common/store/read-span.ts'
+import type { Store } from '../../common/store/store.ts'
+import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
+import { buildInfo, PIECE_LENGTH } from '../../swarm/metainfo.ts'
+import type { SigningKey } from '../../swarm/record.ts'
+import type { Seeding } from '../../swarm/seeding.ts'
+import { createBlobHasher, unitFor } from './blob-hasher.ts'
+import type { IngestResult } from './ingest.ts'
+import type { Registrations } from './registrations.ts'
+
+export interface PublicationsOptions {
+  cluster: string
+  store: Store
+  key: SigningKey
+  seeding: Seeding
+  registrations: Registrations
+  log: Logger
+}
+
+/** Signs what has arrived whole, registers it with the trackers and seeds it. */
+export interface Publications {
+  /** Publishes a blob that was just committed. */
+  publish(result: IngestResult): Promise<SignedRecord>
+  /** The signed record of a complete blob; made from the bytes on disk when it is lost. */
+  record(digest: Digest): Promise<SignedRecord | undefined>
+  /** Seeds everything in the store. */
+  resume(signal: AbortSignal): Promise<void>
+}
+
+export function createPublications({ cluster, store, key, seeding, registrations, log }: PublicationsOptions): Publications {
+  const seed = async ({ record }: SignedRecord): Promise<void> => {
+    if (record.length === 0) return
+    const { digest, length, pieceLength } = record
+    registrations.add(parseInfoHash(record.torrentId), { kind: 'torrent', name: record.name ?? digest, digest, length, pieceLength, access: 'public' })
+    await seeding.add(record)
+  }
+
+  const signAndKeep = async (result: IngestResult): Promise<SignedRecord> => {
+    const signed = key.sign(makeRecord(cluster, result))
+    await store.meta.put('records', result.digest, encodeRecord(signed))
+    return signed
+  }
+
+  const stored = async (digest: Digest): Promise<SignedRecord | undefined> => {
+    const bytes = await store.meta.get('records', digest)
+    if (!bytes) return undefined
+    try {
+      const signed = decodeRecord(bytes)
+      // a new key or another cluster's name: sign again
+      return signed.keyId === key.public.id && signed.record.cluster === cluster ? signed : undefined
+    } catch (error) {
+      log.warn({ digest, error: errorFields(error) }, 'a damaged record is made anew')
+      return undefined
+    }
+  }
+
+  const record = async (digest: Digest): Promise<SignedRecord | undefined> => {
+    const known = await stored(digest)
+    if (known) return known
+    const hashed = await rehash(store, digest)
+    return hashed && signAndKeep(hashed)
+  }
+
+  return {
+    async publish(result) {
+      const signed = await signAndKeep(result)
+      await seed(signed)
+      return signed
+    },
+    record,
+    async resume(signal) {
+      for (const { digest } of store.list()) {
+        if (signal.aborted) return
+        try {
+          const signed = await record(digest)
+          if (signed) await seed(signed)
+        } catch (error) {
+          log.warn({ digest, error: errorFields(error) }, 'a stored blob cannot be seeded')
+        }
+      }
+    },
+  }
+}
+
+function makeRecord(cluster: string, result: IngestResult): BlobRecord {
+  const { digest, length, unit, generation, units, pieces } = result
+  return {
+    cluster,
+    digest,
+    length,
+    unit,
+    generation,
+    units: Buffer.from(units).toString('base64'),
+    pieceLength: PIECE_LENGTH,
+    pieces: Buffer.from(pieces).toString('base64'),
+    torrentId: torrentIdOf(cluster, digest, length, pieces),
+  }
+}
+
+function torrentIdOf(cluster: string, digest: Digest, length: number, pieces: Uint8Array): InfoHash {
+  return buildInfo({ length, name: digest, pieceLength: PIECE_LENGTH, pieces, source: cluster }).id
+}
+
+async function rehash(store: Store, digest: Digest): Promise<IngestResult | undefined> {
+  const blob = await store.open(digest)
+  if (!blob) return undefined
+  try {
+    const { length } = blob
+    const unit = unitFor(length)
+    const hasher = createBlobHasher({ length, unit, pieceLength: PIECE_LENGTH })
+    for await (const chunk of readSpan(blob, { start: 0, end: length })) {
+      for (const _unit of hasher.push(chunk));
+    }
+    return { digest, length, unit, generation: '0'.repeat(16), units: hasher.unitHashes(), pieces: hasher.pieceHashes() }
+  } finally {
+    await blob.close()
+  }
+}

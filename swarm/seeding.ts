@@ -1,0 +1,78 @@
+import type { BlobRecord } from '../common/api/blobs.ts'
+import { errorFields, type Logger } from '../common/log.ts'
+import { parseDigest, type Digest } from '../common/oci/digest.ts'
+import type { Store } from '../common/store/store.ts'
+import type { Announcer, TrackedSwarm } from './announcer.ts'
+import type { Swarm, SwarmEngine } from './engine.ts'
+import { infoOfRecord } from './record-info.ts'
+import { storedUnits, type StoredUnits } from './stored-units.ts'
+
+export interface SeedingOptions {
+  store: Store
+  engine: SwarmEngine
+  announcer: Announcer
+  log: Logger
+}
+
+/** Keeps the complete blobs of a store available to the swarm. */
+export interface Seeding {
+  /**
+   * Seeds a complete blob; does nothing when it is seeded already or empty.
+   * @param storage - where its bytes are, when not in the store
+   */
+  add(record: BlobRecord, storage?: StoredUnits): Promise<void>
+  remove(digest: Digest): Promise<void>
+  readonly count: number
+  stop(): Promise<void>
+}
+
+interface Seeded {
+  swarm: Swarm
+  tracked: TrackedSwarm
+  units: StoredUnits
+}
+
+export function createSeeding({ store, engine, announcer, log }: SeedingOptions): Seeding {
+  const seeded = new Map<Digest, Seeded>()
+  const starting = new Map<Digest, Promise<void>>()
+
+  const start = async (digest: Digest, record: BlobRecord, storage: StoredUnits | undefined): Promise<void> => {
+    const { id, info } = infoOfRecord(record)
+    const units = storage ?? storedUnits(store, digest, record.length, record.pieceLength)
+    const swarm = await engine.open({ id, info }, units)
+    swarm.onError((error) => {
+      log.warn({ digest, swarm: id, error: errorFields(error) }, 'seeding ended: the blob cannot be read')
+      void remove(digest)
+    })
+    const tracked = announcer.track({ id, stats: () => swarm.stats(), onPeers: (peers) => swarm.addPeers(peers) })
+    seeded.set(digest, { swarm, tracked, units })
+  }
+
+  const remove = async (digest: Digest): Promise<void> => {
+    await starting.get(digest)
+    const entry = seeded.get(digest)
+    if (!entry) return
+    seeded.delete(digest)
+    await entry.tracked.stop()
+    await entry.swarm.stop()
+    await entry.units.close()
+  }
+
+  return {
+    get count() {
+      return seeded.size
+    },
+    async add(record, storage) {
+      const digest = parseDigest(record.digest)
+      if (record.length === 0 || seeded.has(digest)) return
+      const running = starting.get(digest) ?? start(digest, record, storage).finally(() => starting.delete(digest))
+      starting.set(digest, running)
+      await running
+    },
+    remove,
+    async stop() {
+      await Promise.all([...seeded.keys()].map(remove))
+    },
+  }
+}
+
