@@ -49,6 +49,8 @@ export const AnnounceResponse = Type.Object({
       id: Hex40,
       /** Set when the tracker does not admit this swarm: nobody registered it (yet, or since a restart). */
       unknown: Type.Optional(Type.Boolean()),
+      /** Set when the tracker holds as many peers as it can and did not take this one in; says which limit was met. */
+      refused: Type.Optional(Type.String({ maxLength: 255 })),
       complete: Type.Integer({ minimum: 0 }),
       incomplete: Type.Integer({ minimum: 0 }),
       peers: Type.Array(AnnouncedPeer, { maxItems: MAX_PEERS_WANTED }),

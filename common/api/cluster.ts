@@ -43,3 +43,12 @@ export const ClusterView = Type.Object({
   observed: Type.String(),
 })
 export type ClusterView = Static<typeof ClusterView>
+
+/** The answer to a seeder's heartbeat. */
+export const HeartbeatAnswer = Type.Object({
+  /** Random for each start of the tracker: when it changes, the tracker has forgotten every swarm, so register all again. */
+  epoch: Type.String({ pattern: '^[0-9a-f]{16}$' }),
+  /** The tracker's clock, milliseconds since 1970. */
+  time: Type.Integer(),
+})
+export type HeartbeatAnswer = Static<typeof HeartbeatAnswer>

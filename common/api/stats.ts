@@ -31,3 +31,4 @@ export type PeerSummary = Static<typeof PeerSummary>
 
 /** `GET /v1/peers?offset=&limit=` */
 export const PeerPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), peers: Type.Array(PeerSummary) })
+export type PeerPage = Static<typeof PeerPage>

@@ -1,4 +1,5 @@
 import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
+import { PeerSummary } from './stats.ts'
 
 /** `PUT /v1/swarms/:id`: only registered swarms are admitted. Repeating it is harmless; it renews the registration. */
 export const SwarmRegistration = Type.Object({
@@ -28,6 +29,14 @@ export type SwarmSummary = Static<typeof SwarmSummary>
 
 /** `GET /v1/swarms?offset=&limit=` */
 export const SwarmPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), swarms: Type.Array(SwarmSummary) })
+
+/** `GET /v1/swarms/:id?offset=&limit=`: the summary and a page of the peers; here the sums are the peer's in this swarm. */
+export const SwarmDetail = Type.Object({
+  ...SwarmSummary.properties,
+  offset: Type.Integer(),
+  peers: Type.Array(Type.Object({ ...PeerSummary.properties, complete: Type.Boolean() })),
+})
+export type SwarmDetail = Static<typeof SwarmDetail>
 
 /** `GET /v1/blobs/:digest` at the tracker: the swarms that carry a digest. */
 export const BlobSwarms = Type.Object({ digest: DigestText, swarms: Type.Array(SwarmSummary) })
