@@ -98,7 +98,7 @@ async function pump(init: IngestInit, first: BlobStream, partial: PartialBlob, h
 async function drain(stream: BlobStream, partial: PartialBlob, hasher: BlobHasher, hashes: UnitHashes): Promise<void> {
   for await (const chunk of stream.body) {
     for (const { index, bytes, sha256 } of hasher.push(chunk)) {
-      await partial.write(index, bytes)
+      await partial.write(index, bytes, sha256)
       hashes.add(sha256)
     }
     if (hasher.position >= partial.length) return

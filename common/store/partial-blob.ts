@@ -1,0 +1,287 @@
+import { createHash } from 'node:crypto'
+import { open, rename, rm } from 'node:fs/promises'
+import { dirname } from 'node:path'
+import { PantalaError } from '../errors.ts'
+import { digestFromHash, type Digest } from '../oci/digest.ts'
+import { readFully, rethrow, storeError, syncFolder, writeFully } from './file-io.ts'
+import { createLazyFile, type LazyFile } from './lazy-file.ts'
+import type { UnitTable } from './unit-table.ts'
+import { unitCount, unitSpan, type UnitStorage } from './units.ts'
+
+/** What is read back from disk at a time for the sequential SHA-256. */
+const READ_BACK_BYTES = 1024 * 1024
+
+/** A blob that is being downloaded: units come in any order, and one SHA-256 follows behind in sequence. */
+export interface PartialBlob extends UnitStorage {
+  readonly digest: Digest
+  /** Name of this copy's download, 16 hex digits. */
+  readonly generation: string
+  /** Units that are not there yet. */
+  readonly missing: number
+  /** Bytes that were read from disk again for the sequential SHA-256, because they came out of order. */
+  readonly readBack: number
+  /** `verified`: SHA-256 over the whole has matched. `committed`: the blob stands in the store. `ended`: discarded or released. */
+  readonly state: 'arriving' | 'verified' | 'committed' | 'ended'
+  /** @param sha256 - of the bytes, when the caller has it already */
+  write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void>
+  /** Resolves when the unit is there; rejects with the reason of {@link discard} or the signal's. */
+  waitFor(index: number, signal: AbortSignal): Promise<void>
+  /** Resolves once SHA-256 over the whole blob has matched; rejects like {@link waitFor}. */
+  waitVerified(signal: AbortSignal): Promise<void>
+  /** Calls back for each unit that arrives from now on. Returns a function that ends that. */
+  onUnit(listener: (index: number) => void): () => void
+  /**
+   * Checks SHA-256 over all units and makes it a complete blob of the store. Reads go on working.
+   * @throws {PantalaError} `DIGEST_MISMATCH` (502): everything was discarded; `STORE_FULL`, `STORE_FAILED`
+   */
+  commit(): Promise<void>
+  /** Removes it from disk. Whoever waits gets the reason. */
+  discard(reason: Error): Promise<void>
+  /** Leaves it on disk to be resumed later. Whoever waits gets the reason. */
+  release(reason: Error): Promise<void>
+}
+
+export interface PartialFiles {
+  data: string
+  units: string
+  /** Where the complete blob will stand. */
+  blob: string
+}
+
+export interface PartialInit {
+  digest: Digest
+  length: number
+  unit: number
+  generation: string
+  files: PartialFiles
+  table: UnitTable
+  /** Units that are on disk already, checked. */
+  present: Iterable<number>
+  /** Called once when it is over. */
+  onEnd: (end: 'committed' | 'ended') => void
+}
+
+interface Waiter {
+  ready: () => boolean
+  resolve: () => void
+  reject: (reason: unknown) => void
+}
+
+export class PartialFile implements PartialBlob {
+  readonly digest: Digest
+  readonly length: number
+  readonly unit: number
+  readonly generation: string
+  readBack = 0
+  state: PartialBlob['state'] = 'arriving'
+  readonly #init: PartialInit
+  readonly #file: LazyFile
+  readonly #present: Set<number>
+  readonly #writing = new Map<number, Promise<void>>()
+  readonly #waiters = new Set<Waiter>()
+  readonly #listeners = new Set<(index: number) => void>()
+  readonly #sha256 = createHash('sha256')
+  #hashed = 0
+  #following: Promise<void> | undefined
+  #committing: Promise<void> | undefined
+  #endReason: unknown
+
+  constructor(init: PartialInit) {
+    this.#init = init
+    this.digest = init.digest
+    this.length = init.length
+    this.unit = init.unit
+    this.generation = init.generation
+    this.#present = new Set(init.present)
+    this.#file = createLazyFile(() => (this.state === 'committed' ? init.files.blob : init.files.data), 'r+')
+  }
+
+  get missing(): number {
+    return unitCount(this.length, this.unit) - this.#present.size
+  }
+
+  has(index: number): boolean {
+    return this.#present.has(index)
+  }
+
+  async read(offset: number, into: Uint8Array): Promise<void> {
+    this.#check()
+    await this.#file.use((file) => readFully(file, into, offset))
+  }
+
+  async write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void> {
+    this.#check()
+    if (this.#present.has(index) || this.state !== 'arriving') return
+    const running = this.#writing.get(index)
+    if (running) return running
+    const writing = this.#store(index, bytes, sha256).finally(() => this.#writing.delete(index))
+    this.#writing.set(index, writing)
+    await writing
+  }
+
+  waitFor(index: number, signal: AbortSignal): Promise<void> {
+    return this.#wait(() => this.#present.has(index), signal)
+  }
+
+  waitVerified(signal: AbortSignal): Promise<void> {
+    return this.#wait(() => this.state === 'verified' || this.state === 'committed', signal)
+  }
+
+  onUnit(listener: (index: number) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  commit(): Promise<void> {
+    this.#committing ??= this.#commit()
+    return this.#committing
+  }
+
+  async discard(reason: Error): Promise<void> {
+    if (!(await this.#end(reason))) return
+    await rm(this.#init.files.units, { force: true }).catch(rethrow)
+    await rm(this.#init.files.data, { force: true }).catch(rethrow)
+  }
+
+  async release(reason: Error): Promise<void> {
+    await this.#end(reason)
+  }
+
+  async #store(index: number, bytes: Uint8Array, sha256: Uint8Array = createHash('sha256').update(bytes).digest()): Promise<void> {
+    const { start, end } = unitSpan(index, this.length, this.unit)
+    if (start < 0 || bytes.length !== end - start) {
+      throw new PantalaError('BAD_UNIT', `unit ${index} of ${this.digest} has ${end - start} bytes, got ${bytes.length}`)
+    }
+    await this.#file.use((file) => writeFully(file, bytes, start))
+    await this.#init.table.set(index, sha256)
+    this.#check()
+    this.#present.add(index)
+    if (index === this.#hashed && !this.#following) {
+      this.#sha256.update(bytes)
+      this.#hashed++
+    }
+    this.#follow()
+    for (const listener of this.#listeners) listener(index)
+    this.#wakeReady()
+  }
+
+  /** Brings the sequential hash up to the first unit that is missing. */
+  #follow(): void {
+    if (this.#following || !this.#present.has(this.#hashed)) return
+    this.#following = this.#hashFromDisk()
+      .catch((error: unknown) => this.discard(storeError(error)))
+      .finally(() => {
+        this.#following = undefined
+      })
+  }
+
+  async #hashFromDisk(): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(READ_BACK_BYTES, this.unit))
+    while (this.#present.has(this.#hashed) && this.state === 'arriving') {
+      const { start, end } = unitSpan(this.#hashed, this.length, this.unit)
+      for (let at = start; at < end; at += buffer.length) {
+        const chunk = buffer.subarray(0, Math.min(buffer.length, end - at))
+        await this.#file.use((file) => readFully(file, chunk, at))
+        this.#sha256.update(chunk)
+        this.readBack += chunk.length
+      }
+      this.#hashed++
+    }
+  }
+
+  async #commit(): Promise<void> {
+    this.#check()
+    if (this.missing > 0) throw new PantalaError('BLOB_INCOMPLETE', `${this.digest} still lacks ${this.missing} units`)
+    for (this.#follow(); this.#following; this.#follow()) await this.#following
+    this.#check()
+    const found = digestFromHash(this.#sha256)
+    if (found !== this.digest) {
+      const error = new PantalaError('DIGEST_MISMATCH', `expected ${this.digest}, the bytes have ${found}: they were discarded`, { status: 502, details: { expected: this.digest, found } })
+      await this.discard(error)
+      throw error
+    }
+    this.state = 'verified'
+    this.#wakeReady()
+    try {
+      await this.#makeLasting()
+    } catch (error) {
+      const reason = storeError(error)
+      await this.discard(reason)
+      throw reason
+    }
+  }
+
+  async #makeLasting(): Promise<void> {
+    const { data, units, blob } = this.#init.files
+    await this.#file.use((file) => file.datasync())
+    await rename(data, blob)
+    this.state = 'committed'
+    await syncFolder(dirname(blob))
+    await this.#init.table.close()
+    await rm(units, { force: true })
+    this.#listeners.clear()
+    this.#init.onEnd('committed')
+  }
+
+  /** @returns false when it had ended before */
+  async #end(reason: unknown): Promise<boolean> {
+    if (this.state === 'ended' || this.state === 'committed') return false
+    this.state = 'ended'
+    this.#endReason = reason
+    for (const waiter of this.#waiters) waiter.reject(reason)
+    this.#waiters.clear()
+    this.#listeners.clear()
+    await Promise.allSettled(this.#writing.values())
+    await this.#init.table.close().catch(() => {})
+    await this.#file.close()
+    this.#init.onEnd('ended')
+    return true
+  }
+
+  #check(): void {
+    if (this.state === 'ended') throw this.#endReason
+  }
+
+  #wakeReady(): void {
+    for (const waiter of this.#waiters) {
+      if (!waiter.ready()) continue
+      this.#waiters.delete(waiter)
+      waiter.resolve()
+    }
+  }
+
+  async #wait(ready: () => boolean, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted()
+    this.#check()
+    if (ready()) return
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#waiters.delete(waiter)
+        reject(signal.reason)
+      }
+      const waiter: Waiter = {
+        ready,
+        resolve: () => {
+          signal.removeEventListener('abort', onAbort)
+          resolve()
+        },
+        reject: (reason) => {
+          signal.removeEventListener('abort', onAbort)
+          reject(reason)
+        },
+      }
+      this.#waiters.add(waiter)
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+  }
+}
+
+/** Makes an empty sparse file of this length. */
+export async function createSparseFile(path: string, length: number): Promise<void> {
+  const file = await open(path, 'w', 0o644).catch(rethrow)
+  try {
+    await file.truncate(length).catch(rethrow)
+  } finally {
+    await file.close()
+  }
+}
