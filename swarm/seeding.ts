@@ -21,15 +21,21 @@ export interface Seeding {
    * @param storage - where its bytes are, when not in the store
    */
   add(record: BlobRecord, storage?: StoredUnits): Promise<void>
+  /** Takes over a swarm that has just become complete; does nothing but leave it when the blob is seeded already. */
+  adopt(digest: Digest, running: RunningSwarm): Promise<void>
   remove(digest: Digest): Promise<void>
   readonly count: number
   stop(): Promise<void>
 }
 
-interface Seeded {
+/** A swarm that is announced. */
+export interface RunningSwarm {
   swarm: Swarm
   tracked: TrackedSwarm
-  units: StoredUnits
+}
+
+interface Seeded extends RunningSwarm {
+  units: StoredUnits | undefined
 }
 
 export function createSeeding({ store, engine, announcer, log }: SeedingOptions): Seeding {
@@ -40,12 +46,16 @@ export function createSeeding({ store, engine, announcer, log }: SeedingOptions)
     const { id, info } = infoOfRecord(record)
     const units = storage ?? storedUnits(store, digest, record.length, record.pieceLength)
     const swarm = await engine.open({ id, info }, units)
-    swarm.onError((error) => {
-      log.warn({ digest, swarm: id, error: errorFields(error) }, 'seeding ended: the blob cannot be read')
+    const tracked = announcer.track({ id, stats: () => swarm.stats(), onPeers: (peers) => swarm.addPeers(peers) })
+    keep(digest, { swarm, tracked, units })
+  }
+
+  const keep = (digest: Digest, entry: Seeded): void => {
+    seeded.set(digest, entry)
+    entry.swarm.onError((error) => {
+      log.warn({ digest, swarm: entry.swarm.id, error: errorFields(error) }, 'seeding ended: the blob cannot be read')
       void remove(digest)
     })
-    const tracked = announcer.track({ id, stats: () => swarm.stats(), onPeers: (peers) => swarm.addPeers(peers) })
-    seeded.set(digest, { swarm, tracked, units })
   }
 
   const remove = async (digest: Digest): Promise<void> => {
@@ -55,7 +65,7 @@ export function createSeeding({ store, engine, announcer, log }: SeedingOptions)
     seeded.delete(digest)
     await entry.tracked.stop()
     await entry.swarm.stop()
-    await entry.units.close()
+    await entry.units?.close()
   }
 
   return {
@@ -69,10 +79,17 @@ export function createSeeding({ store, engine, announcer, log }: SeedingOptions)
       starting.set(digest, running)
       await running
     },
+    async adopt(digest, running) {
+      if (!seeded.has(digest) && !starting.has(digest)) {
+        keep(digest, { ...running, units: undefined })
+        return
+      }
+      await running.tracked.stop()
+      await running.swarm.stop()
+    },
     remove,
     async stop() {
       await Promise.all([...seeded.keys()].map(remove))
     },
   }
 }
-

@@ -1,0 +1,172 @@
+import type { HostPort } from '../common/http/address.ts'
+import { createHttpClient } from '../common/http/client.ts'
+import { healthRoutes } from '../common/http/health.ts'
+import { createPortMux, type PortMux } from '../common/http/port-mux.ts'
+import { createHttpApp, type HttpApp } from '../common/http/server.ts'
+import { servePorts } from '../common/http/serve-ports.ts'
+import { loadNodeId } from '../common/identity.ts'
+import { composeServices, onStop, systemClock, type Clock, type Service } from '../common/lifecycle.ts'
+import type { Logger } from '../common/log.ts'
+import { createManifestCache } from '../common/oci/manifest-cache.ts'
+import { registryFront } from '../common/oci/registry-front.ts'
+import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
+import { createTokenSource } from '../common/oci/token-source.ts'
+import { createUpstream } from '../common/oci/upstream.ts'
+import type { Store } from '../common/store/store.ts'
+import { agentMetrics } from './metrics.ts'
+import { recordRoutes } from './routes/records.ts'
+import { statsRoutes } from './routes/stats.ts'
+import { createAgentBackend } from './services/backend.ts'
+import { createCluster } from './services/cluster.ts'
+import { createCounters } from './services/counters.ts'
+import { createManifests } from './services/manifests.ts'
+import { createPieceLog, type PieceLog } from './services/piece-log.ts'
+import { createReaders } from './services/readers.ts'
+import { createSeederClient } from './services/seeder-client.ts'
+import { createSharedBlobs } from './services/shared-blobs.ts'
+import { createSwarmSide, type PeerOptions, type SwarmSide } from './swarm-side.ts'
+
+export type { PeerOptions } from './swarm-side.ts'
+
+const UPSTREAM_CONNECT_MS = 10_000
+/** Peers and seeders are near; one that does not take the connection is not there. */
+const SEEDER_CONNECT_MS = 2_000
+const SEEDER_HEADERS_MS = 10_000
+/** Requests to upstream's one origin at a time, DESIGN: at most two connections an agent. */
+const UPSTREAM_CONNECTIONS = 2
+/** Rungs are given up after so many fruitless attempts, when no other has anything either. */
+const MAX_RUNG_FAILURES = 4
+/** A reader waits longer for one unit while others arrive than when nothing does. */
+const PATIENCE_FACTOR = 3
+
+export interface AgentOptions {
+  /** Where runtimes reach the mirror. */
+  listen: HostPort
+  trackers: readonly HostPort[]
+  /** Default registry, a URL. */
+  registry: string
+  registries?: Readonly<Record<string, RegistrySettings>>
+  store: Store
+  /** Folder of `dfclient.log`. */
+  logDir: string
+  /** Left out where a seeder in the same process shares the store and does the peer work. */
+  peers?: PeerOptions
+  /** That seeder. */
+  localSeeder?: HostPort
+  smallBlobBytes: number
+  /** A source that brings no byte for this long is given up. */
+  stallTimeoutMs: number
+  log: Logger
+  clock?: Clock
+}
+
+export interface Agent extends Service {
+  /** The mirror's address, really bound. */
+  readonly address: HostPort
+  readonly peerAddress: HostPort | undefined
+}
+
+/** The agent: a registry mirror on a node that turns blob requests into torrent downloads. The store stays open when it stops. */
+export async function createAgent(options: AgentOptions): Promise<Agent> {
+  const { store, log, trackers, clock = systemClock, stallTimeoutMs: idleMs } = options
+  const nodeId = await loadNodeId(store.meta)
+  const upstreamHttp = createHttpClient({ connectMs: UPSTREAM_CONNECT_MS, headersMs: 3 * idleMs, idleMs, connections: UPSTREAM_CONNECTIONS })
+  const seederHttp = createHttpClient({ connectMs: SEEDER_CONNECT_MS, headersMs: SEEDER_HEADERS_MS, idleMs })
+  const registries = createRegistries(options.registry, options.registries)
+  const upstream = createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock))
+  const client = createSeederClient(seederHttp)
+  const local = options.localSeeder === undefined ? {} : { localSeeder: options.localSeeder }
+  const cluster = createCluster({ trackers, ...local, http: seederHttp, clock, log: log.child({ component: 'cluster' }) })
+  const counters = createCounters()
+  const pieceLog = createPieceLog({ dir: options.logDir, superNode: () => cluster.tracker()?.host ?? '', log })
+
+  const app = createHttpApp(log)
+  const { peers } = options
+  const onePort = peers !== undefined && samePlace(peers.listen, options.listen)
+  const peerApp = onePort ? app : createHttpApp(log)
+  const side: SwarmSide | undefined = peers && createSwarmSide({
+    peers,
+    listenPort: (): number => (peerMux ?? mux).address.port,
+    trackers, store, cluster, client, upstream,
+    pieceLog: counting(pieceLog, counters),
+    limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES },
+    smallBlobBytes: options.smallBlobBytes,
+    clock, log,
+  })
+  const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, pieceLog: counting(pieceLog, counters), log })
+
+  const backend = createAgentBackend({
+    store,
+    manifests: createManifests({ cluster, client, upstream, cache: createManifestCache(store.meta), log }),
+    openBlob,
+    arrivingLength: (digest) => side?.downloads.length(digest) ?? store.partial(digest)?.length,
+    cluster, client, upstream, log,
+  })
+  registryFront(app.fastify, { backend, registries, log })
+  for (const each of new Set([app, peerApp])) commonRoutes(each, { nodeId, store, counters, side, waitingFor: cluster.waitingFor })
+
+  const bittorrent = side && { bittorrent: side.engine.accept.bind(side.engine) }
+  const mux: PortMux = createPortMux(options.listen, { http: app.serve, ...(onePort ? bittorrent : {}) })
+  const peerMux: PortMux | undefined = peers === undefined || onePort ? undefined : createPortMux(peers.listen, { http: peerApp.serve, ...bittorrent })
+  const service = composeServices([
+    onStop(() => upstreamHttp.close()),
+    onStop(() => seederHttp.close()),
+    pieceLog,
+    cluster,
+    ...(side ? [side.transfers] : []),
+    ...(peerMux ? [servePorts(peerApp, [peerMux])] : []),
+    servePorts(app, [mux]),
+    ...(side ? [side.presence] : []),
+  ])
+  return {
+    get address() {
+      return mux.address
+    },
+    get peerAddress() {
+      return peers === undefined ? undefined : (peerMux ?? mux).address
+    },
+    start: () => service.start(),
+    stop: () => service.stop(),
+  }
+}
+
+interface CommonRoutes {
+  nodeId: string
+  store: Store
+  counters: ReturnType<typeof createCounters>
+  side: SwarmSide | undefined
+  waitingFor: () => readonly HostPort[]
+}
+
+/** What both the mirror's port and the peer port answer. */
+function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, waitingFor }: CommonRoutes): void {
+  const live = () => {
+    const { peers, uploaded } = side?.engine.stats() ?? { peers: 0, uploaded: 0 }
+    return { downloads: side?.downloads.active ?? 0, swarms: side?.seeding.count ?? 0, peers, uploaded }
+  }
+  const metrics = agentMetrics({
+    store,
+    counters,
+    activeDownloads: () => live().downloads,
+    swarms: () => live().swarms,
+    peers: () => live().peers,
+    uploaded: () => live().uploaded,
+  })
+  healthRoutes(fastify, () => waitingFor().map(({ host, port }) => `tracker ${host}:${port}`), metrics)
+  recordRoutes(fastify, store)
+  statsRoutes(fastify, { nodeId, store, counters, live })
+}
+
+function counting(pieceLog: PieceLog, counters: ReturnType<typeof createCounters>): PieceLog {
+  return {
+    ...pieceLog,
+    write(blob, shares) {
+      counters.add(shares.map(({ source, span }) => ({ source, spans: [span] })))
+      pieceLog.write(blob, shares)
+    },
+  }
+}
+
+function samePlace(a: HostPort, b: HostPort): boolean {
+  return a.host === b.host && a.port === b.port && a.port !== 0
+}

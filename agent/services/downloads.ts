@@ -1,0 +1,214 @@
+import type { BlobDescriptor, SignedRecord } from '../../common/api/blobs.ts'
+import { encodeRecord } from '../../common/api/record-codec.ts'
+import { hasCode, PantalaError } from '../../common/errors.ts'
+import { headerNumber } from '../../common/http/client.ts'
+import type { Clock } from '../../common/lifecycle.ts'
+import { errorFields, type Logger } from '../../common/log.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import type { BlobRequest } from '../../common/oci/registry-backend.ts'
+import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
+import { openUpstreamBlob } from '../../common/oci/upstream-blob.ts'
+import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
+import type { PartialBlob, Store } from '../../common/store/store.ts'
+import type { Announcer } from '../../swarm/announcer.ts'
+import type { PeerAddress, SwarmEngine } from '../../swarm/engine.ts'
+import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
+import { verifyRecord } from '../../swarm/record.ts'
+import type { Seeding } from '../../swarm/seeding.ts'
+import type { LadderLimits } from '../ladder.ts'
+import type { Cluster, Seeder } from './cluster.ts'
+import { Download, type DownloadResult, type HttpRung } from './download.ts'
+import { createPieceLedger } from './piece-ledger.ts'
+import type { PieceLog } from './piece-log.ts'
+import type { RecordFinder } from './record-finder.ts'
+import { openAtSeeders } from './seeder-open.ts'
+import type { SeederClient } from './seeder-client.ts'
+
+export interface DownloadsOptions {
+  store: Store
+  cluster: Cluster
+  client: SeederClient
+  upstream: Upstream
+  findRecord: RecordFinder
+  engine: SwarmEngine
+  announcer: Announcer
+  seeding: Seeding
+  pieceLog: PieceLog
+  limits: LadderLimits
+  /** Blobs up to this size come from the seeder by HTTP and are shared afterwards. */
+  smallBlobBytes: number
+  clock: Clock
+  log: Logger
+}
+
+/** Downloads of this node: one for each blob, however many ask. */
+export interface Downloads {
+  /**
+   * The download of a blob, begun when there is none. Resolves when its length is known.
+   * @throws {PantalaError} when no rung knows the blob: upstream's refusal or why nobody could be asked
+   */
+  open(request: BlobRequest): Promise<Download>
+  /** The length of a blob that is on its way. */
+  length(digest: Digest): number | undefined
+  readonly active: number
+  stop(): Promise<void>
+}
+
+/** What is known of a blob before its first byte. */
+interface Plan {
+  length: number
+  generation?: string
+  record: Promise<{ signed: SignedRecord; peers: readonly PeerAddress[] } | undefined>
+  seeder?: { node: Seeder; descriptor: BlobDescriptor }
+}
+
+interface Flight {
+  download: Promise<Download>
+  current?: Download
+}
+
+/** Blobs whose swarm once gave wrong bytes; only so many are remembered. */
+const MAX_DISTRUSTED = 1_000
+
+export function createDownloads(options: DownloadsOptions): Downloads {
+  const { store, cluster, client, upstream, seeding, engine, announcer, limits, clock, log, pieceLog } = options
+  const flights = new Map<Digest, Flight>()
+  const background = new Set<Promise<void>>()
+  const distrusted = new Set<Digest>()
+  const ending = new AbortController()
+
+  const verified = (signed: SignedRecord, digest: Digest): SignedRecord => {
+    verifyRecord(signed, cluster.keys(), digest)
+    return signed
+  }
+
+  const follow = async ({ node, descriptor }: NonNullable<Plan['seeder']>, digest: Digest): Promise<Awaited<Plan['record']>> => {
+    try {
+      return { signed: verified(await client.followRecord(node, descriptor, ending.signal), digest), peers: [node] }
+    } catch (error) {
+      log.warn({ digest, error: errorFields(error) }, 'the seeder gave no record; the swarm cannot be used')
+      return undefined
+    }
+  }
+
+  const plan = async (request: BlobRequest): Promise<Plan> => {
+    const { digest } = request
+    if (!distrusted.has(digest)) {
+      const opened = await openAtSeeders({ cluster, client, log }, request, ending.signal)
+      if (opened) {
+        const { length, generation } = opened.descriptor
+        const small = length <= options.smallBlobBytes
+        return { length, generation, seeder: opened, record: small ? Promise.resolve(undefined) : follow(opened, digest) }
+      }
+      const found = await options.findRecord(digest, ending.signal)
+      if (found) return { length: found.record.length, generation: found.record.generation, record: Promise.resolve(found) }
+    }
+    return { length: await upstreamLength(upstream, request, ending.signal), record: Promise.resolve(undefined) }
+  }
+
+  const rungs = (request: BlobRequest, { seeder }: Plan): { seeder: HttpRung | undefined; upstream: HttpRung } => {
+    const { digest, registry } = request
+    return {
+      seeder: seeder && {
+        open: (span, signal) => client.blob(seeder.node, digest, request, span, signal),
+        source: { kind: 'seeder', ip: seeder.node.host },
+      },
+      upstream: {
+        open: async (span, signal) => (await openUpstreamBlob(upstream, request, digest, span.start, signal, span.end)).body,
+        source: { kind: 'upstream', registry: registry.name },
+      },
+    }
+  }
+
+  const begin = async (request: BlobRequest): Promise<Download> => {
+    const { digest } = request
+    const planned = await plan(request)
+    const { length, generation } = planned
+    const partial: PartialBlob = await store.create({ digest, length, unit: PIECE_LENGTH, ...(generation === undefined ? {} : { generation }) })
+    const ledger = createPieceLedger(length, partial.unit)
+    const begun = clock.monotonic()
+    const download = new Download({
+      digest,
+      partial,
+      record: planned.record,
+      ...rungs(request, planned),
+      engine,
+      announcer,
+      limits,
+      clock,
+      log,
+      onUnit: (index, shares) => pieceLog.write({ digest, length }, ledger.add(index, shares)),
+    })
+    const settle = async (): Promise<void> => {
+      try {
+        const result = await download.done
+        flights.delete(digest)
+        log.info({ digest, length, ms: Math.round(clock.monotonic() - begun), readBack: partial.readBack }, 'blob complete')
+        await share(digest, planned, result)
+      } catch (error) {
+        flights.delete(digest)
+        if (hasCode(error, 'DIGEST_MISMATCH')) distrust(digest)
+        if (!ending.signal.aborted) log.warn({ digest, error: errorFields(error) }, 'download failed')
+      }
+    }
+    inBackground(settle())
+    return download
+  }
+
+  const distrust = (digest: Digest): void => {
+    if (distrusted.size >= MAX_DISTRUSTED) distrusted.clear()
+    distrusted.add(digest)
+  }
+
+  /** Keeps the record and goes on seeding. */
+  const share = async (digest: Digest, planned: Plan, { signed, joined }: DownloadResult): Promise<void> => {
+    const record = signed ?? (planned.seeder && (await follow(planned.seeder, digest))?.signed)
+    if (!record) return
+    await store.meta.put('records', digest, encodeRecord(record))
+    if (joined) await seeding.adopt(digest, joined)
+    else await seeding.add(record.record)
+  }
+
+  const inBackground = (work: Promise<void>): void => {
+    const guarded = work
+      .catch((error: unknown) => log.warn({ error: errorFields(error) }, 'a finished download cannot be shared'))
+      .finally(() => background.delete(guarded))
+    background.add(guarded)
+  }
+
+  return {
+    async open(request) {
+      ending.signal.throwIfAborted()
+      const known = flights.get(request.digest)
+      if (known) return known.download
+      const flight: Flight = { download: begin(request) }
+      flights.set(request.digest, flight)
+      try {
+        flight.current = await flight.download
+      } catch (error) {
+        if (flights.get(request.digest) === flight) flights.delete(request.digest)
+        throw error
+      }
+      return flight.current
+    },
+    length: (digest) => flights.get(digest)?.current?.partial.length,
+    get active() {
+      return flights.size
+    },
+    async stop() {
+      const reason = new PantalaError('STOPPING', 'the agent is stopping', { status: 503 })
+      ending.abort(reason)
+      await Promise.all([...flights.values()].map(async ({ download }) => (await download.catch(() => undefined))?.stop(reason)))
+      await Promise.all(background)
+    },
+  }
+}
+
+async function upstreamLength(upstream: Upstream, request: BlobRequest, signal: AbortSignal): Promise<number> {
+  const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal })
+  if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
+  const length = headerNumber(response.headers, 'content-length')
+  await response.discard()
+  if (length === undefined) throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `${request.registry.name} does not say the length of ${request.digest}`, { status: 502 })
+  return length
+}
