@@ -1,0 +1,20 @@
+import { Type, type Static } from '../common/api/schema.ts'
+import { DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS } from './limits.ts'
+
+/** The query of every list: which part of it. */
+export const Page = Type.Object({
+  offset: Type.Optional(Type.Integer({ minimum: 0 })),
+  limit: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_PAGE_ITEMS })),
+})
+export type PageQuery = Static<typeof Page>
+
+export function pageOf<T>(all: Iterable<T>, { offset = 0, limit = DEFAULT_PAGE_ITEMS }: PageQuery): { offset: number; items: T[] } {
+  const items: T[] = []
+  let at = 0
+  for (const item of all) {
+    if (at++ < offset) continue
+    if (items.length >= limit) break
+    items.push(item)
+  }
+  return { offset, items }
+}
