@@ -1,0 +1,45 @@
+import { join } from 'node:path'
+import { createAgent } from '../../agent/app.ts'
+import { formatHostPort } from '../../common/http/address.ts'
+import { composeServices, onStop } from '../../common/lifecycle.ts'
+import { openStore } from '../../common/store/store.ts'
+import type { Command } from '../command.ts'
+import { advertises, listening, OPEN_MODE } from '../introduction.ts'
+import { agentOptions, peerOptions } from '../parts.ts'
+import { runService } from '../run-service.ts'
+import { COMMON_FLAGS, loadSettings } from '../settings.ts'
+
+export const agentCommand: Command = {
+  name: 'agent',
+  usage: '--nodes HOST[:8001],… [FLAGS]',
+  summary: 'A registry mirror on a node: turns the blob requests of its runtimes into torrent downloads.',
+  settings: {
+    listen: ['agent.listen'],
+    'peer-listen': ['agent.peerListen'],
+    nodes: ['agent.nodes'],
+    registry: ['agent.registry'],
+    data: ['agent.data'],
+    'advertise-ip': ['agent.advertiseIp'],
+    engine: ['agent.engine'],
+    'small-blob': ['agent.smallBlob'],
+    'stall-timeout': ['agent.stallTimeout'],
+    ...COMMON_FLAGS,
+  },
+  positionals: [0, 0],
+  async run(context) {
+    const loaded = await loadSettings(context)
+    const { settings, log } = loaded
+    const dir = loaded.dataFolder('agent.data')
+    const store = await openStore({ dir, log })
+    const agent = await createAgent({ ...agentOptions(loaded), peers: peerOptions(loaded), trackers: settings['agent.nodes'], store, logDir: join(dir, 'logs') })
+    const lines = (): string[] => [
+      'Pantala agent is ready',
+      listening('mirror', agent.address),
+      ...(agent.peerAddress ? [listening('peers', agent.peerAddress)] : []),
+      `trackers ${settings['agent.nodes'].map(formatHostPort).join(', ')}`,
+      advertises(settings['agent.advertiseIp'], agent.peerAddress ? [agent.peerAddress] : []),
+      OPEN_MODE,
+    ]
+    return runService(composeServices([onStop(() => store.close()), agent]), lines, log)
+  },
+}

@@ -1,0 +1,32 @@
+import { createTracker } from '../../tracker/app.ts'
+import type { Command } from '../command.ts'
+import { advertises, listening, OPEN_MODE } from '../introduction.ts'
+import { runService } from '../run-service.ts'
+import { advertised, loadSettings } from '../settings.ts'
+
+export const trackerCommand: Command = {
+  name: 'tracker',
+  usage: '[FLAGS]',
+  summary: 'Knows the swarms and who is in them: announces over HTTP and UDP, statistics.',
+  settings: {
+    listen: ['tracker.listen'],
+    data: ['tracker.data'],
+    'advertise-ip': ['tracker.advertiseIp'],
+    cluster: ['tracker.cluster'],
+    'announce-interval': ['tracker.announceInterval'],
+    'log-level': ['log.level'],
+  },
+  positionals: [0, 0],
+  async run(context) {
+    const { settings, log } = await loadSettings(context)
+    const advertiseIp = settings['tracker.advertiseIp']
+    const tracker = createTracker({
+      listen: settings['tracker.listen'],
+      cluster: settings['tracker.cluster'],
+      announceIntervalMs: settings['tracker.announceInterval'],
+      ...advertised(advertiseIp),
+      log,
+    })
+    return runService(tracker, () => ['Pantala tracker is ready', listening('tracker', tracker.address), advertises(advertiseIp, [tracker.address]), OPEN_MODE], log)
+  },
+}

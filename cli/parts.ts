@@ -1,0 +1,38 @@
+import type { AgentOptions, PeerOptions } from '../agent/app.ts'
+import type { SeederOptions } from '../seeder/app.ts'
+import { advertised, limitsOf, type ServiceSettings } from './settings.ts'
+
+/** Settings as the parts take them; trackers and the store are added where the parts are composed. */
+
+export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'trackers' | 'store'> {
+  const { settings, registries, log } = loaded
+  return {
+    peerListen: settings['seeder.peerListen'],
+    httpListen: settings['seeder.httpListen'],
+    cluster: settings['seeder.cluster'],
+    registry: settings['seeder.registry'],
+    registries,
+    ...advertised(settings['seeder.advertiseIp']),
+    engine: settings['seeder.engine'],
+    ...limitsOf(loaded),
+    upstreamIdleTimeoutMs: settings['seeder.idleTimeout'],
+    manifestTtlMs: settings['seeder.tagTtl'],
+    log: log.child({ part: 'seeder' }),
+  }
+}
+
+export function agentOptions({ settings, registries, log }: ServiceSettings): Omit<AgentOptions, 'trackers' | 'store' | 'logDir'> {
+  return {
+    listen: settings['agent.listen'],
+    registry: settings['agent.registry'],
+    registries,
+    smallBlobBytes: settings['agent.smallBlob'],
+    stallTimeoutMs: settings['agent.stallTimeout'],
+    log: log.child({ part: 'agent' }),
+  }
+}
+
+export function peerOptions(loaded: ServiceSettings): PeerOptions {
+  const { settings } = loaded
+  return { listen: settings['agent.peerListen'], engine: settings['agent.engine'], ...limitsOf(loaded), ...advertised(settings['agent.advertiseIp']) }
+}

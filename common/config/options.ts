@@ -1,0 +1,64 @@
+import type { Kind, KindTypes } from './kinds.ts'
+
+/** One setting: a key of a section in the file, a variable, and in some commands a flag. */
+export interface Option {
+  kind: Kind
+  /** As it would be written; undefined: unset. */
+  default?: string
+  description: string
+}
+
+/** The one table of settings. Sections are what stands before the dot. */
+export const OPTIONS = {
+  'log.level': { kind: 'level', default: 'info', description: 'The least important events that are logged' },
+
+  'tracker.listen': { kind: 'address', default: '0.0.0.0:8001', description: 'HTTP and UDP of the tracker' },
+  'tracker.data': { kind: 'path', description: 'Data folder; a tracker keeps nothing there in open mode' },
+  'tracker.advertiseIp': { kind: 'ip', description: 'Address that nodes on other machines are given for this one' },
+  'tracker.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
+  'tracker.announceInterval': { kind: 'duration', default: '60s', description: 'How often nodes announce; silent ones are forgotten after three intervals' },
+
+  'seeder.peerListen': { kind: 'address', default: '0.0.0.0:8002', description: 'Peers and HTTP of the seeder' },
+  'seeder.httpListen': { kind: 'address', default: '0.0.0.0:8080', description: 'The same HTTP interface on a second port' },
+  'seeder.nodes': { kind: 'nodes', default: '127.0.0.1:8001', description: 'Trackers' },
+  'seeder.registry': { kind: 'url', default: 'https://index.docker.io', description: 'Registry of images whose name says none' },
+  'seeder.data': { kind: 'path', description: 'Data folder' },
+  'seeder.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this seeder' },
+  'seeder.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
+  'seeder.engine': { kind: 'engine', default: 'webtorrent', description: 'What moves pieces between peers' },
+  'seeder.idleTimeout': { kind: 'duration', default: '30s', description: 'A registry that sends nothing for this long is asked again' },
+  'seeder.tagTtl': { kind: 'duration', default: '30s', description: 'How long a tag is believed before the registry is asked whether it moved' },
+
+  'agent.listen': { kind: 'address', default: '127.0.0.1:65001', description: 'Registry mirror for the runtimes of this node' },
+  'agent.peerListen': { kind: 'address', default: '0.0.0.0:65002', description: 'Peers and HTTP of the agent; may be the same as listen' },
+  'agent.nodes': { kind: 'nodes', default: '127.0.0.1:8001', description: 'Trackers' },
+  'agent.registry': { kind: 'url', default: 'https://index.docker.io', description: 'Registry of images whose name says none' },
+  'agent.data': { kind: 'path', description: 'Data folder; the piece log is logs/dfclient.log in it' },
+  'agent.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this agent' },
+  'agent.engine': { kind: 'engine', default: 'webtorrent', description: 'What moves pieces between peers' },
+  'agent.smallBlob': { kind: 'size', default: '256KiB', description: 'Blobs up to this size come from the seeder by HTTP' },
+  'agent.stallTimeout': { kind: 'duration', default: '10s', description: 'A source that brings nothing for this long gives way to the next' },
+
+  'limits.connections': { kind: 'count', default: '200', description: 'Connections to peers' },
+  'limits.upload': { kind: 'size', description: 'Bytes a second sent to peers; unlimited when unset' },
+  'limits.download': { kind: 'size', description: 'Bytes a second taken from peers; unlimited when unset' },
+} as const satisfies Record<string, Option>
+
+export type OptionKey = keyof typeof OPTIONS
+
+type KindOf<K extends OptionKey> = KindTypes[(typeof OPTIONS)[K]['kind']]
+type HasDefault<K extends OptionKey> = (typeof OPTIONS)[K] extends { default: string } ? true : false
+
+/** All settings, parsed; those without a default may be undefined. */
+export type Settings = { readonly [K in OptionKey]: HasDefault<K> extends true ? KindOf<K> : KindOf<K> | undefined }
+
+export const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[]
+
+export function isOptionKey(key: string): key is OptionKey {
+  return Object.hasOwn(OPTIONS, key)
+}
+
+/** `agent.peerListen` → `PANTALA_AGENT_PEER_LISTEN` */
+export function variableOf(key: OptionKey): string {
+  return `PANTALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).replace('.', '_').toUpperCase()}`
+}
