@@ -1,4 +1,4 @@
-import { hasCode, PantalaError } from '../common/errors.ts'
+import { PantalaError } from '../common/errors.ts'
 
 /** What the shell sees; listed in `--help` and docs/operations.md. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, mismatch: 3, unreachable: 4, target: 5 } as const
@@ -10,7 +10,7 @@ const TARGET_CODES = new Set(['TARGET_UNWRITABLE', 'TARGET_FULL', 'STORE_UNWRITA
 export function exitCodeOf(error: unknown): number {
   if (!(error instanceof PantalaError)) return EXIT.failed
   if (USAGE_CODES.has(error.code)) return EXIT.usage
-  if (hasCode(error, 'DIGEST_MISMATCH')) return EXIT.mismatch
+  if (error.code === 'DIGEST_MISMATCH') return EXIT.mismatch
   if (UNREACHABLE_CODES.has(error.code)) return EXIT.unreachable
   if (TARGET_CODES.has(error.code)) return EXIT.target
   return EXIT.failed

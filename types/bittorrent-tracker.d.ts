@@ -47,3 +47,27 @@ declare module 'bittorrent-tracker/server' {
     close(done?: () => void): void
   }
 }
+
+declare module 'bittorrent-tracker/client' {
+  import type { EventEmitter } from 'node:events'
+
+  export interface ClientOptions {
+    /** 40 hex digits. */
+    infoHash: string
+    peerId: string
+    announce: string[]
+    port: number
+    userAgent: string
+    getAnnounceOpts: () => { uploaded: number; downloaded: number; left: number; numwant: number }
+  }
+
+  /** Emits `peer` with `IP:PORT`, `warning` and `error` with an Error. */
+  export default class Client extends EventEmitter {
+    constructor(options: ClientOptions)
+    start(): void
+    update(): void
+    complete(): void
+    stop(): void
+    destroy(done?: () => void): void
+  }
+}
