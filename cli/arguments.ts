@@ -61,7 +61,7 @@ export function parseArguments(command: Command, argv: readonly string[]): Parse
     } else positionals.push(argument)
   }
   const [min, max] = command.positionals
-  if (positionals.length < min || positionals.length > max) problems.push(`usage: pantala ${command.name} ${command.usage}`)
+  if (problems.length === 0 && (positionals.length < min || positionals.length > max)) problems.push(`usage: pantala ${command.name} ${command.usage}`)
   if (problems.length > 0) throw new PantalaError('USAGE', problems.join('\n'), { status: 400 })
   return { kind: 'run', context: { positionals, own, flags, configPath, warnings } }
 }

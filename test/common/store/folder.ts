@@ -1,18 +1,11 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { silentLogger } from '../../../common/log.ts'
 import { digestOf, type Digest } from '../../../common/oci/digest.ts'
 import { openStore, type Store } from '../../../common/store/store.ts'
+import { temporaryFolder } from '../../helpers/folder.ts'
 
-/** A folder that is removed with the test. */
-export async function temporaryFolder(t: ExecutionContext): Promise<string> {
-  const dir = await mkdtemp(join(tmpdir(), 'pantala-test-'))
-  t.teardown(() => rm(dir, { recursive: true, force: true }))
-  return dir
-}
+export { temporaryFolder }
 
 export async function temporaryStore(t: ExecutionContext, dir?: string): Promise<Store> {
   const store = await openStore({ dir: dir ?? (await temporaryFolder(t)), log: silentLogger })

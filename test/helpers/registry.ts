@@ -1,0 +1,115 @@
+import { request, createServer, type IncomingMessage, type Server } from 'node:http'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { ExecutionContext } from 'ava'
+import { temporaryFolder } from './folder.ts'
+import { answers, eventually } from './poll.ts'
+import { freePort } from './ports.ts'
+import { start } from './process.ts'
+
+/** A request that reached upstream. */
+export interface SeenRequest {
+  method: string
+  path: string
+  range: string | undefined
+  status: number
+  authorization: string | undefined
+}
+
+/** Debian's `docker-registry` behind a proxy that writes down what is asked. */
+export interface TestRegistry {
+  /** For pushes; not recorded. */
+  readonly direct: string
+  /** `127.0.0.1:PORT` of the recording proxy. */
+  readonly place: string
+  readonly url: string
+  readonly seen: SeenRequest[]
+  /** GETs of blobs by digest. */
+  blobGets(): Map<string, number>
+  /** Called for each request; true: it has dealt with the connection itself. */
+  interfere: ((request: IncomingMessage) => 'pass' | 'cut' | number) | undefined
+  /** Takes the proxy's port away, or gives it back. */
+  setUp(up: boolean): Promise<void>
+}
+
+export interface RegistryOptions {
+  /** Where the proxy listens; a free loopback port otherwise. */
+  host?: string
+  port?: number
+}
+
+export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', port }: RegistryOptions = {}): Promise<TestRegistry> {
+  const dir = await temporaryFolder(t)
+  const direct = `127.0.0.1:${await freePort()}`
+  const config = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(dir, 'storage')}}}\nhttp: {addr: ${direct}}\n`
+  await writeFile(join(dir, 'config.yml'), config)
+  start(t, 'docker-registry', ['serve', join(dir, 'config.yml')])
+  await eventually('the registry answers', () => answers(`http://${direct}/v2/`))
+  const proxyPort = port ?? (await freePort(host))
+  const seen: SeenRequest[] = []
+  const registry: TestRegistry = {
+    direct,
+    place: `${host}:${proxyPort}`,
+    url: `http://${host}:${proxyPort}`,
+    seen,
+    blobGets() {
+      const counts = new Map<string, number>()
+      for (const { method, path } of seen) {
+        const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1]
+        if (method === 'GET' && digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + 1)
+      }
+      return counts
+    },
+    interfere: undefined,
+    async setUp(up) {
+      await proxy.setUp(up)
+    },
+  }
+  const proxy = createProxy(direct, host, proxyPort, registry)
+  t.teardown(() => proxy.setUp(false))
+  await proxy.setUp(true)
+  return registry
+}
+
+function createProxy(direct: string, host: string, port: number, registry: TestRegistry): { setUp(up: boolean): Promise<void> } {
+  let server: Server | undefined
+  return {
+    async setUp(up) {
+      if (up && !server) {
+        const created = createServer((incoming, outgoing) => {
+          const path = (incoming.url ?? '').split('?')[0] ?? ''
+          const note: SeenRequest = { method: incoming.method ?? '', path, range: incoming.headers.range, status: 0, authorization: incoming.headers.authorization }
+          registry.seen.push(note)
+          const verdict = registry.interfere?.(incoming) ?? 'pass'
+          if (verdict === 'cut') {
+            incoming.socket.destroy()
+            return
+          }
+          if (typeof verdict === 'number') {
+            note.status = verdict
+            outgoing.writeHead(verdict).end()
+            return
+          }
+          const onward = request(`http://${direct}${incoming.url ?? ''}`, { method: incoming.method ?? 'GET', headers: { ...incoming.headers, host: incoming.headers.host ?? direct } }, (answer) => {
+            note.status = answer.statusCode ?? 0
+            outgoing.writeHead(note.status, answer.headers)
+            answer.pipe(outgoing)
+          })
+          onward.on('error', () => outgoing.destroy())
+          outgoing.on('close', () => onward.destroy())
+          incoming.pipe(onward)
+        })
+        await new Promise<void>((resolve, reject) => {
+          created.once('error', reject)
+          created.listen(port, host, resolve)
+        })
+        server = created
+      } else if (!up && server) {
+        const closing = server
+        server = undefined
+        closing.closeAllConnections()
+        await new Promise((resolve) => closing.close(resolve))
+      }
+    },
+  }
+}
