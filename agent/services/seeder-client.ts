@@ -10,8 +10,8 @@ import type { Digest } from '../../common/oci/digest.ts'
 import type { Registry } from '../../common/oci/registry.ts'
 import { unitCount, type ByteSpan } from '../../common/store/units.ts'
 
-/** The seeder answers when upstream has. */
-const OPEN_TIMEOUT_MS = 45_000
+/** The seeder answers when upstream has; a registry that needs longer is asked directly. */
+const OPEN_TIMEOUT_MS = 10_000
 const RECORD_TIMEOUT_MS = 5_000
 
 const parseDescriptor = parser(BlobDescriptor, "the seeder's answer")
