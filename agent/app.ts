@@ -84,15 +84,22 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { peers } = options
   const onePort = peers !== undefined && samePlace(peers.listen, options.listen)
   const peerApp = onePort ? app : createHttpApp(log)
-  const side: SwarmSide | undefined = peers && createSwarmSide({
-    peers,
-    listenPort: (): number => (peerMux ?? mux).address.port,
-    trackers, store, cluster, client, upstream,
-    pieceLog: counting(pieceLog, counters),
-    limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES },
-    smallBlobBytes: options.smallBlobBytes,
-    clock, log,
-  })
+  const side: SwarmSide | undefined =
+    peers &&
+    createSwarmSide({
+      peers,
+      listenPort: (): number => (peerMux ?? mux).address.port,
+      trackers,
+      store,
+      cluster,
+      client,
+      upstream,
+      pieceLog: counting(pieceLog, counters),
+      limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES },
+      smallBlobBytes: options.smallBlobBytes,
+      clock,
+      log,
+    })
   const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, pieceLog: counting(pieceLog, counters), log })
 
   const backend = createAgentBackend({
@@ -100,7 +107,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     manifests: createManifests({ cluster, client, upstream, cache: createManifestCache(store.meta), log }),
     openBlob,
     arrivingLength: (digest) => side?.downloads.length(digest) ?? store.partial(digest)?.length,
-    cluster, client, upstream, log,
+    cluster,
+    client,
+    upstream,
+    log,
   })
   registryFront(app.fastify, { backend, registries, log })
   for (const each of new Set([app, peerApp])) commonRoutes(each, { nodeId, store, counters, side, waitingFor: cluster.waitingFor })

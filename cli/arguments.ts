@@ -51,7 +51,7 @@ export function parseArguments(command: Command, argv: readonly string[]): Parse
     if (argument === '--') positionals.push(...queue.splice(0))
     else if (argument === '--help' || argument === '-h') return { kind: 'help' }
     else if (argument.startsWith('--')) {
-      const [, name = '', inline] = /^--([^=]*)(?:=([^]*))?$/.exec(argument) ?? []
+      const [, name = '', inline] = /^--([^=]*)(?:=([\s\S]*))?$/.exec(argument) ?? []
       set(name, inline)
     } else if (argument.startsWith('-D')) setProperty(argument, command, set, warnings)
     else if (argument.startsWith('-') && argument !== '-') {
@@ -68,12 +68,12 @@ export function parseArguments(command: Command, argv: readonly string[]): Parse
 
 /** `--flag value` in one argument. A value that was given its own argument may hold spaces, a flag's name may not. */
 function split(argument: string): string[] {
-  const match = /^(--[a-zA-Z][a-zA-Z-]*)\s+([^]+)$/.exec(argument)
+  const match = /^(--[a-zA-Z][a-zA-Z-]*)\s+([\s\S]+)$/.exec(argument)
   return match?.[1] !== undefined && match[2] !== undefined ? [`${match[1]}=${match[2]}`] : [argument]
 }
 
 function setProperty(argument: string, command: Command, set: (name: string, value: string) => void, warnings: string[]): void {
-  const [, property = '', value = ''] = /^-D([^=]+)=([^]*)$/.exec(argument) ?? []
+  const [, property = '', value = ''] = /^-D([^=]+)=([\s\S]*)$/.exec(argument) ?? []
   const flag = DRAGONFLY_PROPERTIES[property]
   if (flag !== undefined && command.settings[flag]) set(flag, value)
   else warnings.push(`${argument.split('=')[0]}: has no meaning for Pantala and is ignored`)

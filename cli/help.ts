@@ -7,7 +7,16 @@ const EXIT_CODES = 'Exit codes: 0 done, 1 failed, 2 wrong usage or configuration
 export function overview(commands: readonly Command[], version: string): string {
   const width = Math.max(...commands.map(({ name }) => name.length))
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`)
-  return [`Pantala ${version}: OCI images and large files to many machines over BitTorrent.`, '', 'usage: pantala COMMAND [FLAGS]', '', ...lines, '', 'pantala COMMAND --help says more. ' + EXIT_CODES, ''].join('\n')
+  return [
+    `Pantala ${version}: OCI images and large files to many machines over BitTorrent.`,
+    '',
+    'usage: pantala COMMAND [FLAGS]',
+    '',
+    ...lines,
+    '',
+    `pantala COMMAND --help says more. ${EXIT_CODES}`,
+    '',
+  ].join('\n')
 }
 
 export function helpOf(command: Command): string {
@@ -22,7 +31,8 @@ export function helpOf(command: Command): string {
   for (const [flag, { value, short, description }] of Object.entries(command.own ?? {})) {
     rows.push([`${short === undefined ? '' : `-${short}, `}--${flag}${value === undefined ? '' : ` ${value}`}`, description])
   }
-  if (Object.keys(command.settings).length > 0) rows.push(['--config PATH', 'YAML file with the same settings (default /etc/pantala/pantala.yaml); a flag beats a variable beats the file'])
+  if (Object.keys(command.settings).length > 0)
+    rows.push(['--config PATH', 'YAML file with the same settings (default /etc/pantala/pantala.yaml); a flag beats a variable beats the file'])
   rows.push(['--help', 'this text'])
   const width = Math.max(...rows.map(([left]) => left.length))
   const body = rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`)

@@ -67,5 +67,8 @@ function show(line: string, counts: Record<'passed' | 'failed' | 'skipped', numb
 
 async function readSkips(): Promise<Skip[]> {
   const text = await readFile(skips, 'utf8').catch(() => '')
-  return text.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Skip)
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Skip)
 }

@@ -13,9 +13,5 @@ declare module 'create-torrent' {
     filterJunkFiles: boolean
   }
 
-  export default function createTorrent(
-    input: Readable,
-    options: CreateTorrentOptions,
-    callback: (error: Error | null, torrent?: Uint8Array) => void,
-  ): void
+  export default function createTorrent(input: Readable, options: CreateTorrentOptions, callback: (error: Error | null, torrent?: Uint8Array) => void): void
 }

@@ -12,6 +12,10 @@ export function recordRoutes(app: FastifyInstance, store: Store): void {
     const digest = parseDigest(request.params.digest)
     const bytes = store.has(digest) ? await store.meta.get('records', digest) : undefined
     if (!bytes) throw new PantalaError('BLOB_UNKNOWN', `${digest} is not complete here`, { status: 404 })
-    return reply.type('application/json').code(200).serializer(String).send(JSON.stringify(decodeRecord(bytes)))
+    return reply
+      .type('application/json')
+      .code(200)
+      .serializer(String)
+      .send(JSON.stringify(decodeRecord(bytes)))
   })
 }

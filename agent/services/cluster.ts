@@ -87,7 +87,11 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     state = next
     const fields = { trackers: trackers.map(formatHostPort) }
     if (next === 'reachable') log.info(fields, 'tracker reached')
-    else log.warn({ ...fields, reason: describe(reason) }, first ? 'waiting for the tracker; pulls go to the registry meanwhile' : 'no tracker answers; the last known cluster is used')
+    else
+      log.warn(
+        { ...fields, reason: describe(reason) },
+        first ? 'waiting for the tracker; pulls go to the registry meanwhile' : 'no tracker answers; the last known cluster is used',
+      )
   }
 
   const task = backgroundTask(async (signal) => {

@@ -80,7 +80,10 @@ export class Download {
     this.#init = init
     this.digest = init.digest
     this.partial = init.partial
-    this.#needs = createNeeds(() => init.clock.monotonic(), (index) => init.partial.has(index))
+    this.#needs = createNeeds(
+      () => init.clock.monotonic(),
+      (index) => init.partial.has(index),
+    )
     this.#rungs = { seeder: init.seeder ? UNTRIED : undefined, upstream: UNTRIED }
     this.#progressAt = init.clock.monotonic()
     this.done = this.#run()

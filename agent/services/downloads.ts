@@ -170,9 +170,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   }
 
   const inBackground = (work: Promise<void>): void => {
-    const guarded = work
-      .catch((error: unknown) => log.warn({ error: errorFields(error) }, 'a finished download cannot be shared'))
-      .finally(() => background.delete(guarded))
+    const guarded = work.catch((error: unknown) => log.warn({ error: errorFields(error) }, 'a finished download cannot be shared')).finally(() => background.delete(guarded))
     background.add(guarded)
   }
 

@@ -2,10 +2,7 @@ import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
 import { unitSpan, type ByteSpan } from '../../common/store/units.ts'
 
 /** Where bytes came from. */
-export type PieceSource =
-  | { kind: 'seeder'; ip: string }
-  | { kind: 'peer'; ip: string; port: number; peerId: string }
-  | { kind: 'upstream'; registry: string }
+export type PieceSource = { kind: 'seeder'; ip: string } | { kind: 'peer'; ip: string; port: number; peerId: string } | { kind: 'upstream'; registry: string }
 
 export interface Share {
   source: PieceSource

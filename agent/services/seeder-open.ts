@@ -21,7 +21,11 @@ export interface OpenedAtSeeder {
  * @returns undefined when no seeder could be asked
  * @throws {PantalaError} upstream's refusal
  */
-export async function openAtSeeders(parts: { cluster: Cluster; client: SeederClient; log: Logger }, request: BlobRequest, signal: AbortSignal): Promise<OpenedAtSeeder | undefined> {
+export async function openAtSeeders(
+  parts: { cluster: Cluster; client: SeederClient; log: Logger },
+  request: BlobRequest,
+  signal: AbortSignal,
+): Promise<OpenedAtSeeder | undefined> {
   const { cluster, client, log } = parts
   const { digest } = request
   for (const node of (await cluster.seeders(digest)).slice(0, MAX_SEEDERS_ASKED)) {

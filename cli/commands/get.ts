@@ -1,5 +1,4 @@
 import { readFile } from 'node:fs/promises'
-import { basename } from 'node:path'
 import { PARSERS, reasonOf } from '../../common/config/kinds.ts'
 import { PantalaError, systemCode } from '../../common/errors.ts'
 import { formatHostPort } from '../../common/http/address.ts'
@@ -123,7 +122,10 @@ async function digestWanted(digest: Digest, also: Digest | undefined, tools: Too
   throw failure
 }
 
-function swarmWanted(parts: { torrent: TorrentInfo; announce: readonly string[]; peers: readonly PeerAddress[]; digest: Digest | undefined }, { loaded, timeoutMs }: Tools): Wanted {
+function swarmWanted(
+  parts: { torrent: TorrentInfo; announce: readonly string[]; peers: readonly PeerAddress[]; digest: Digest | undefined },
+  { loaded, timeoutMs }: Tools,
+): Wanted {
   const { torrent, digest } = parts
   const name = digest !== undefined && torrent.name === digest ? digest.replace(':', '-') : torrent.name
   return { name, digest, fetch: (target, progress) => getFromSwarm({ ...parts, target, progress, timeoutMs, log: loaded.log }) }

@@ -41,9 +41,5 @@ export const supernodeCommand: Command = {
 }
 
 export function supernodeLines({ tracker, seeder }: Supernode): string[] {
-  return [
-    listening('tracker', tracker.address),
-    ...(seeder ? [listening('peers', seeder.address)] : []),
-    ...(seeder?.httpAddress ? [listening('http', seeder.httpAddress)] : []),
-  ]
+  return [listening('tracker', tracker.address), ...(seeder ? [listening('peers', seeder.address)] : []), ...(seeder?.httpAddress ? [listening('http', seeder.httpAddress)] : [])]
 }

@@ -68,7 +68,10 @@ function fromPeers(base: string, swarm: { id: string; length: number }, ask: (no
       stats: () => ({ uploaded: 0, downloaded: 0, left: swarm.length }),
       onPeer(peer) {
         peers.push(peer)
-        ask(peer).then((record) => end({ record, peers }), () => {})
+        ask(peer).then(
+          (record) => end({ record, peers }),
+          () => {},
+        )
       },
       onTrouble: () => end(undefined),
     })

@@ -2,11 +2,7 @@ import { PantalaError } from '../../common/errors.ts'
 import { isDigest, type Digest } from '../../common/oci/digest.ts'
 
 /** What `pantala get` was asked for. */
-export type Source =
-  | { kind: 'digest'; digest: Digest }
-  | { kind: 'torrent-file'; path: string }
-  | { kind: 'torrent-url'; url: string }
-  | { kind: 'url'; url: string }
+export type Source = { kind: 'digest'; digest: Digest } | { kind: 'torrent-file'; path: string } | { kind: 'torrent-url'; url: string } | { kind: 'url'; url: string }
 
 /** @throws {PantalaError} `BAD_SOURCE` */
 export function parseSource(text: string): Source {

@@ -8,7 +8,7 @@ const SYSTEM_FOLDER = '/var/lib/pantala'
 export function defaultDataFolder(variables: Readonly<Record<string, string | undefined>>): string {
   if (writable(SYSTEM_FOLDER)) return SYSTEM_FOLDER
   const base = variables['XDG_DATA_HOME']
-  return join(base !== undefined && base.startsWith('/') ? base : join(homedir(), '.local', 'share'), 'pantala')
+  return join(base?.startsWith('/') ? base : join(homedir(), '.local', 'share'), 'pantala')
 }
 
 function writable(path: string): boolean {

@@ -29,7 +29,16 @@ const TRACKER_PORT = 8001
 const MAX_TEXT = 255
 
 const SIZE_UNITS: Readonly<Record<string, number>> = {
-  '': 1, b: 1, kb: 1e3, mb: 1e6, gb: 1e9, tb: 1e12, kib: 2 ** 10, mib: 2 ** 20, gib: 2 ** 30, tib: 2 ** 40,
+  '': 1,
+  b: 1,
+  kb: 1e3,
+  mb: 1e6,
+  gb: 1e9,
+  tb: 1e12,
+  kib: 2 ** 10,
+  mib: 2 ** 20,
+  gib: 2 ** 30,
+  tib: 2 ** 40,
 }
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -50,7 +59,10 @@ export const KIND_HINTS: { readonly [K in Kind]: string } = {
 export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } = {
   address: (text) => parseHostPort(text),
   nodes: (text) => {
-    const nodes = text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+    const nodes = text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== '')
     if (nodes.length === 0) throw new Error('expected at least one tracker, HOST or HOST:PORT')
     return nodes.map((node) => parseHostPort(node, TRACKER_PORT))
   },

@@ -60,5 +60,8 @@ export function isOptionKey(key: string): key is OptionKey {
 
 /** `agent.peerListen` → `PANTALA_AGENT_PEER_LISTEN` */
 export function variableOf(key: OptionKey): string {
-  return `PANTALA_${key.replace(/[A-Z]/g, (letter) => `_${letter}`).replace('.', '_').toUpperCase()}`
+  return `PANTALA_${key
+    .replace(/[A-Z]/g, (letter) => `_${letter}`)
+    .replace('.', '_')
+    .toUpperCase()}`
 }

@@ -1,4 +1,4 @@
-import { PantalaError } from '../errors.ts'
+import type { PantalaError } from '../errors.ts'
 
 /** The error body of the distribution-spec ("Error Codes"). */
 export interface OciErrorBody {
@@ -14,7 +14,18 @@ const CODES_BY_STATUS: Record<number, string> = {
   416: 'BLOB_UPLOAD_INVALID',
   429: 'TOOMANYREQUESTS',
 }
-const SPEC_CODES = new Set(['BLOB_UNKNOWN', 'DENIED', 'DIGEST_INVALID', 'MANIFEST_UNKNOWN', 'NAME_INVALID', 'NAME_UNKNOWN', 'TAG_INVALID', 'TOOMANYREQUESTS', 'UNAUTHORIZED', 'UNSUPPORTED'])
+const SPEC_CODES = new Set([
+  'BLOB_UNKNOWN',
+  'DENIED',
+  'DIGEST_INVALID',
+  'MANIFEST_UNKNOWN',
+  'NAME_INVALID',
+  'NAME_UNKNOWN',
+  'TAG_INVALID',
+  'TOOMANYREQUESTS',
+  'UNAUTHORIZED',
+  'UNSUPPORTED',
+])
 
 /** Our errors in the form that registry clients know. Codes that the specification lacks are mapped by status. */
 export function ociError(error: PantalaError): OciErrorBody {

@@ -38,7 +38,10 @@ export function registryFront(app: FastifyInstance, options: RegistryFrontOption
 
 async function refuseWrite(_request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
   const error = new PantalaError('UNSUPPORTED', 'this is a read-only mirror: push to the registry itself', { status: 405 })
-  return reply.code(405).headers({ allow: 'GET, HEAD', connection: 'close', ...API_VERSION }).send(ociError(error))
+  return reply
+    .code(405)
+    .headers({ allow: 'GET, HEAD', connection: 'close', ...API_VERSION })
+    .send(ociError(error))
 }
 
 async function answerRead(request: FastifyRequest, reply: FastifyReply, options: RegistryFrontOptions): Promise<unknown> {
@@ -87,7 +90,10 @@ async function answerBlob(
   try {
     const range = parseRange(rangeHeader, blob.length)
     if (range.kind === 'unsatisfiable') {
-      return await reply.code(416).headers({ ...API_VERSION, 'content-range': `bytes */${blob.length}` }).send(rangeError(blob.length))
+      return await reply
+        .code(416)
+        .headers({ ...API_VERSION, 'content-range': `bytes */${blob.length}` })
+        .send(rangeError(blob.length))
     }
     const span = range.kind === 'part' ? range.span : { start: 0, end: blob.length }
     const partly = range.kind === 'part' ? { 'content-range': contentRange(span, blob.length) } : {}

@@ -20,14 +20,7 @@ export interface BlobStream {
  * @throws {PantalaError} `BLOB_UNKNOWN`, `UNAUTHORIZED`, `DENIED`, `TOOMANYREQUESTS` (`details.retryAfterMs`),
  *   `UPSTREAM_STATUS`, `UPSTREAM_ENCODED`, `UPSTREAM_RANGE`, and what {@link Upstream.request} throws
  */
-export async function openUpstreamBlob(
-  upstream: Upstream,
-  target: UpstreamTarget,
-  digest: Digest,
-  start: number,
-  signal: AbortSignal,
-  end?: number,
-): Promise<BlobStream> {
+export async function openUpstreamBlob(upstream: Upstream, target: UpstreamTarget, digest: Digest, start: number, signal: AbortSignal, end?: number): Promise<BlobStream> {
   const ranged = start > 0 || end !== undefined
   const range = `bytes=${start}-${end === undefined ? '' : end - 1}`
   const headers = { accept: '*/*', 'accept-encoding': 'identity', ...(ranged ? { range } : {}) }

@@ -196,7 +196,10 @@ export class PartialFile implements PartialBlob {
     this.#check()
     const found = digestFromHash(this.#sha256)
     if (found !== this.digest) {
-      const error = new PantalaError('DIGEST_MISMATCH', `expected ${this.digest}, the bytes have ${found}: they were discarded`, { status: 502, details: { expected: this.digest, found } })
+      const error = new PantalaError('DIGEST_MISMATCH', `expected ${this.digest}, the bytes have ${found}: they were discarded`, {
+        status: 502,
+        details: { expected: this.digest, found },
+      })
       await this.discard(error)
       throw error
     }

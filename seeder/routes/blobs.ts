@@ -68,13 +68,17 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
     return (await record(digest)) ?? Promise.reject(unknownBlob(digest))
   })
 
-  app.get<{ Params: { file: string } }>('/v1/blobs/:file', { schema: { params: Type.Object({ file: Type.String({ pattern: '^sha256:[0-9a-f]{64}\\.torrent$' }) }) } }, async (request, reply) => {
-    const digest = parseDigest(request.params.file.slice(0, -'.torrent'.length))
-    const signed = await record(digest)
-    if (!signed) throw unknownBlob(digest)
-    const torrent = buildTorrent({ info: infoOfRecord(signed.record).info, announce: urls(request.headers.host) })
-    return reply.type('application/x-bittorrent').send(Buffer.from(torrent))
-  })
+  app.get<{ Params: { file: string } }>(
+    '/v1/blobs/:file',
+    { schema: { params: Type.Object({ file: Type.String({ pattern: '^sha256:[0-9a-f]{64}\\.torrent$' }) }) } },
+    async (request, reply) => {
+      const digest = parseDigest(request.params.file.slice(0, -'.torrent'.length))
+      const signed = await record(digest)
+      if (!signed) throw unknownBlob(digest)
+      const torrent = buildTorrent({ info: infoOfRecord(signed.record).info, announce: urls(request.headers.host) })
+      return reply.type('application/x-bittorrent').send(Buffer.from(torrent))
+    },
+  )
 }
 
 function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[]): BlobDescriptor {

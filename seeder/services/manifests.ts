@@ -111,6 +111,9 @@ function requestKey({ registry, repository, reference, accept, authorization }: 
     .map((type) => type.trim())
     .sort()
     .join(',')
-  const rest = createHash('sha256').update(`${types}\n${authorization ?? ''}`).digest('hex').slice(0, 32)
+  const rest = createHash('sha256')
+    .update(`${types}\n${authorization ?? ''}`)
+    .digest('hex')
+    .slice(0, 32)
   return `${registry.name}/${repository}${text} ${rest}`
 }

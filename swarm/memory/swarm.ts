@@ -162,7 +162,10 @@ export class MemorySwarm implements Swarm {
     if (this.#left || this.complete) return undefined
     const missing = Array.from({ length: this.#progress.count }, (_, index) => index).filter((index) => !this.#progress.has(index))
     const holders = (index: number): MemorySwarm[] => [...this.#links.keys()].filter((peer) => peer.has(index))
-    const picked = pickUnit(missing.map((index) => ({ index, holders: holders(index).length })), this.#wish)
+    const picked = pickUnit(
+      missing.map((index) => ({ index, holders: holders(index).length })),
+      this.#wish,
+    )
     const [from] = picked ? holders(picked.index) : []
     return picked && from && { index: picked.index, from }
   }

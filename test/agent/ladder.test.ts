@@ -13,9 +13,17 @@ for (const [name, change, expected] of [
   ['without a swarm the seeder is asked at once', { swarm: { kind: 'none' } }, { kind: 'ask', rung: 'seeder' }],
   ['without a seeder upstream is asked', { swarm: { kind: 'none' }, seeder: undefined }, { kind: 'ask', rung: 'upstream' }],
   ['a seeder that failed a moment ago is passed over', { swarm: { kind: 'none' }, seeder: { failures: 1, retryAt: 10_200 } }, { kind: 'ask', rung: 'upstream' }],
-  ['while both recover, the first of them is waited for', { swarm: { kind: 'none' }, seeder: { failures: 1, retryAt: 10_200 }, upstream: { failures: 2, retryAt: 10_100 } }, { kind: 'wait', ms: 100 }],
+  [
+    'while both recover, the first of them is waited for',
+    { swarm: { kind: 'none' }, seeder: { failures: 1, retryAt: 10_200 }, upstream: { failures: 2, retryAt: 10_100 } },
+    { kind: 'wait', ms: 100 },
+  ],
   ['a seeder that refuses for good is not waited for', { swarm: { kind: 'none' }, seeder: gone, upstream: { failures: 1, retryAt: 10_100 } }, { kind: 'wait', ms: 100 }],
-  ['when everything has failed often, it ends', { swarm: { kind: 'none' }, seeder: { failures: 3, retryAt: 10_200 }, upstream: { failures: 3, retryAt: 10_100 } }, { kind: 'give-up' }],
+  [
+    'when everything has failed often, it ends',
+    { swarm: { kind: 'none' }, seeder: { failures: 3, retryAt: 10_200 }, upstream: { failures: 3, retryAt: 10_100 } },
+    { kind: 'give-up' },
+  ],
   ['when nothing can help, it ends', { swarm: { kind: 'none' }, seeder: gone, upstream: gone }, { kind: 'give-up' }],
   ['refusals do not end what the swarm may still bring', { seeder: gone, upstream: gone }, { kind: 'wait', ms: 900 }],
 ] as const) {

@@ -18,9 +18,17 @@ test('two agents behind one published port each feed each other', async (t) => {
   const dir = await temporaryFolder(t)
 
   const registry = `${supernode.ip}:5000`
-  await writeFile(join(dir, 'registry.yml'), `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(dir, 'registry')}}}\nhttp: {addr: ${registry}}\n`)
+  await writeFile(
+    join(dir, 'registry.yml'),
+    `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(dir, 'registry')}}}\nhttp: {addr: ${registry}}\n`,
+  )
   supernode.start('docker-registry', ['serve', join(dir, 'registry.yml')])
-  await eventually('the registry answers', () => supernode.run('curl', ['-sf', `http://${registry}/v2/`]).then(() => true, () => false))
+  await eventually('the registry answers', () =>
+    supernode.run('curl', ['-sf', `http://${registry}/v2/`]).then(
+      () => true,
+      () => false,
+    ),
+  )
   await supernode.run('skopeo', ['copy', '-q', '--preserve-digests', '--dest-tls-verify=false', `oci:${layout.dir}:v1`, `docker://${registry}/team/app:v1`])
 
   const node = (host: Host, args: string[]) => host.start(process.execPath, [join(ROOT, 'cli/main.ts'), ...args])
@@ -36,7 +44,11 @@ test('two agents behind one published port each feed each other', async (t) => {
     await agents[i].run('skopeo', ['copy', '-q', '--preserve-digests', '--src-tls-verify=false', 'docker://127.0.0.1:65001/team/app:v1', `oci:${join(dir, `pulled-${i}`)}:v1`])
   }
   await pull(0)
-  t.deepEqual((await pieceLines(join(dir, 'agent-0'))).filter((line) => !line.includes(`cdnnode:${supernode.ip}~`)), [], 'the first got everything from the seeder, by its outside address')
+  t.deepEqual(
+    (await pieceLines(join(dir, 'agent-0'))).filter((line) => !line.includes(`cdnnode:${supernode.ip}~`)),
+    [],
+    'the first got everything from the seeder, by its outside address',
+  )
   await eventually('the first agent is known to have it', async () => {
     const { peers } = JSON.parse(await supernode.run('curl', ['-s', 'http://127.0.0.1:8001/v1/peers'])) as { peers: { role: string; swarms: number; host: string; port: number }[] }
     return peers.some((peer) => peer.role === 'agent' && peer.swarms === image.blobs.length && peer.host === agents[0].ip && peer.port === 65001)
@@ -47,5 +59,9 @@ test('two agents behind one published port each feed each other', async (t) => {
   await pull(1)
   const lines = await pieceLines(join(dir, 'agent-1'))
   t.true(lines.length >= image.blobs.length)
-  t.deepEqual(lines.filter((line) => !line.includes(`"dstCid":"${agents[0].ip}-65001-`)), [], 'the second got everything from the first')
+  t.deepEqual(
+    lines.filter((line) => !line.includes(`"dstCid":"${agents[0].ip}-65001-`)),
+    [],
+    'the second got everything from the first',
+  )
 })

@@ -71,7 +71,9 @@ async function verifiedBlobs(data: string): Promise<number> {
   let count = 0
   for (const shard of await readdir(root)) {
     for (const name of await readdir(join(root, shard))) {
-      const hex = createHash('sha256').update(await readFile(join(root, shard, name))).digest('hex')
+      const hex = createHash('sha256')
+        .update(await readFile(join(root, shard, name)))
+        .digest('hex')
       if (hex !== name) throw new Error(`${name} holds other bytes`)
       count++
     }

@@ -57,11 +57,17 @@ test('a file of 200 MiB is seeded, and fetched by an ordinary client and by ours
   const byTorrent = await pantala(t, ['get', join(dir, 'file.torrent'), '--output', join(dir, 'by-torrent'), '--digest', `sha256:${digest}`])
   t.is(byTorrent.code, 0, byTorrent.stderr)
   t.is(await sha256(join(dir, 'by-torrent')), digest)
-  t.deepEqual((await readdir(dir)).filter((name) => name.includes('pantala-part')), [])
+  t.deepEqual(
+    (await readdir(dir)).filter((name) => name.includes('pantala-part')),
+    [],
+  )
 
   const wrong = await pantala(t, ['get', join(dir, 'file.torrent'), '-o', join(dir, 'wrong'), '--digest', `sha256:${'0'.repeat(64)}`])
   t.is(wrong.code, 3, wrong.stderr)
-  t.deepEqual((await readdir(dir)).filter((name) => name.includes('wrong')), [])
+  t.deepEqual(
+    (await readdir(dir)).filter((name) => name.includes('wrong')),
+    [],
+  )
   t.is(await seeding.stop('SIGINT'), 0)
 })
 

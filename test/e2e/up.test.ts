@@ -36,9 +36,16 @@ test('one command serves a registry through its mirror; the second pull asks ups
 
   const first = await pull(t, String(mirror), 'team/app:v1')
   t.is(first.digest, amd64.digest)
-  t.deepEqual([...registry.blobGets().values()], amd64.blobs.map(() => 1), 'each blob was fetched once')
+  t.deepEqual(
+    [...registry.blobGets().values()],
+    amd64.blobs.map(() => 1),
+    'each blob was fetched once',
+  )
   const lines = await pieceLines(data)
-  t.is(lines.length, amd64.blobs.reduce((sum, { size }) => sum + Math.ceil(size / 4194304), 0))
+  t.is(
+    lines.length,
+    amd64.blobs.reduce((sum, { size }) => sum + Math.ceil(size / 4194304), 0),
+  )
   t.true(lines.every((line) => line.includes('"dstCid":"cdnnode:127.0.0.1~')))
 
   registry.seen.length = 0

@@ -91,7 +91,9 @@ export async function startDockerHub(t: ExecutionContext): Promise<FakeDockerHub
     }
     if (hub.limit.times > 0) {
       hub.limit.times--
-      response.writeHead(429, { 'retry-after': hub.limit.retryAfter, 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' }).end('{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}')
+      response
+        .writeHead(429, { 'retry-after': hub.limit.retryAfter, 'ratelimit-limit': '100;w=21600', 'ratelimit-remaining': '0;w=21600' })
+        .end('{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}')
       return
     }
     if (kind === 'blobs' && hub.blobs.has(name)) {

@@ -51,7 +51,10 @@ export interface StartedAgent {
   pieces(): Promise<string[]>
 }
 
-export async function startAgent(t: ExecutionContext, { nodes, registry, data, extra = [] }: { nodes: string; registry: string; data?: string; extra?: readonly string[] }): Promise<StartedAgent> {
+export async function startAgent(
+  t: ExecutionContext,
+  { nodes, registry, data, extra = [] }: { nodes: string; registry: string; data?: string; extra?: readonly string[] },
+): Promise<StartedAgent> {
   const dir = data ?? (await temporaryFolder(t))
   const mirror = `127.0.0.1:${await freePort()}`
   const peers = `127.0.0.1:${await freePort()}`

@@ -119,7 +119,6 @@ export function alive(pid: number): boolean {
   }
 }
 
-
 /** Undoes something outside the test when the test ends; what can not be undone any more is gone already. */
 export function undo(t: ExecutionContext, command: string, args: readonly string[]): void {
   t.teardown(() => void spawnSync(command, args))

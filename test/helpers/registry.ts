@@ -90,11 +90,15 @@ function createProxy(direct: string, host: string, port: number, registry: TestR
             outgoing.writeHead(verdict).end()
             return
           }
-          const onward = request(`http://${direct}${incoming.url ?? ''}`, { method: incoming.method ?? 'GET', headers: { ...incoming.headers, host: incoming.headers.host ?? direct } }, (answer) => {
-            note.status = answer.statusCode ?? 0
-            outgoing.writeHead(note.status, answer.headers)
-            answer.pipe(outgoing)
-          })
+          const onward = request(
+            `http://${direct}${incoming.url ?? ''}`,
+            { method: incoming.method ?? 'GET', headers: { ...incoming.headers, host: incoming.headers.host ?? direct } },
+            (answer) => {
+              note.status = answer.statusCode ?? 0
+              outgoing.writeHead(note.status, answer.headers)
+              answer.pipe(outgoing)
+            },
+          )
           onward.on('error', () => outgoing.destroy())
           outgoing.on('close', () => onward.destroy())
           incoming.pipe(onward)

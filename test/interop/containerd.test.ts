@@ -26,7 +26,10 @@ test('containerd pulls through the mirror that hosts.toml names', async (t) => {
   const dir = await temporaryFolder(t)
   const socket = join(dir, 'containerd.sock')
   const disabled = ['io.containerd.grpc.v1.cri', 'io.containerd.internal.v1.opt'].map((name) => `"${name}"`).join(', ')
-  await writeFile(join(dir, 'config.toml'), `version = 2\nroot = "${dir}/root"\nstate = "${dir}/state"\ndisabled_plugins = [${disabled}]\n[grpc]\n  address = "${socket}"\n[ttrpc]\n  address = "${socket}.ttrpc"\n`)
+  await writeFile(
+    join(dir, 'config.toml'),
+    `version = 2\nroot = "${dir}/root"\nstate = "${dir}/state"\ndisabled_plugins = [${disabled}]\n[grpc]\n  address = "${socket}"\n[ttrpc]\n  address = "${socket}.ttrpc"\n`,
+  )
   const daemon = start(t, 'containerd', ['--config', join(dir, 'config.toml')])
   await eventually('containerd answers', async () => (await run(t, 'ctr', ['--address', socket, 'version'])).code === 0)
 
@@ -38,7 +41,10 @@ test('containerd pulls through the mirror that hosts.toml names', async (t) => {
   await succeed(t, 'ctr', ['--address', socket, 'content', 'fetch', '--platform', 'linux/amd64', '--hosts-dir', join(dir, 'certs.d'), name])
   const content = await succeed(t, 'ctr', ['--address', socket, 'content', 'ls', '-q'])
   for (const digest of [index, image.digest, ...image.blobs.map((blob) => blob.digest)]) t.true(content.includes(digest), digest)
-  t.deepEqual([...registry.blobGets().values()], image.blobs.map(() => 1))
+  t.deepEqual(
+    [...registry.blobGets().values()],
+    image.blobs.map(() => 1),
+  )
   t.true(registry.seen.slice(before).every(({ method }) => method === 'GET' || method === 'HEAD'))
   t.true((await agent.pieces()).length > 0)
   t.is(await daemon.stop(), 0)

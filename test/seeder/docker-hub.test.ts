@@ -53,7 +53,11 @@ test('a tag is asked for once while it is fresh, however many ask', async (t) =>
   const { base } = await startSeeder(t, 'https://index.docker.io', hubAs(hub))
   await Promise.all(Array.from({ length: 50 }, () => get(`${base}/v2/library/alpine/manifests/latest`, { accept: OCI_MANIFEST })))
   const asked = hub.seen.registry.filter((request) => request.includes('/manifests/'))
-  t.deepEqual(asked, Array.from({ length: 2 }, () => 'GET /v2/library/alpine/manifests/latest'), 'the challenge, and the answer')
+  t.deepEqual(
+    asked,
+    Array.from({ length: 2 }, () => 'GET /v2/library/alpine/manifests/latest'),
+    'the challenge, and the answer',
+  )
 })
 
 test('expired tokens are renewed in the middle of a download that broke', async (t) => {

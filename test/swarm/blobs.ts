@@ -13,7 +13,13 @@ export interface TestBlob {
 export function testBlob(length: number, unit: number, name = 'blob'): TestBlob {
   const bytes = new Uint8Array(length)
   for (let at = 0, block = 0; at < length; at += 32, block++) {
-    bytes.set(createHash('sha256').update(`${name} ${block}`).digest().subarray(0, Math.min(32, length - at)), at)
+    bytes.set(
+      createHash('sha256')
+        .update(`${name} ${block}`)
+        .digest()
+        .subarray(0, Math.min(32, length - at)),
+      at,
+    )
   }
   const pieces = Array.from({ length: unitCount(length, unit) }, (_, index) => {
     const { start, end } = unitSpan(index, length, unit)

@@ -76,7 +76,10 @@ export function engineConformance(name: string, nodes: (t: ExecutionContext) => 
     const done = whenComplete(swarm)
     swarm.addPeers([one.address, two.address])
     await done
-    t.deepEqual(events.map(({ index }) => index).sort((a, b) => a - b), Array.from({ length: 17 }, (_, i) => i))
+    t.deepEqual(
+      events.map(({ index }) => index).sort((a, b) => a - b),
+      Array.from({ length: 17 }, (_, i) => i),
+    )
     const senders = new Map([one, two].map((node) => [node.engine.peerId, node]))
     for (const { index, sources } of events) {
       const covered = sources.flatMap(({ spans }) => spans).sort((a, b) => a.start - b.start)
@@ -104,10 +107,16 @@ export function engineConformance(name: string, nodes: (t: ExecutionContext) => 
     const done = whenComplete(swarm)
     swarm.addPeers([seeder.address])
     await done
-    t.deepEqual(storage.written.toSorted((a, b) => a - b), [1, 3, 5, 7, 9])
+    t.deepEqual(
+      storage.written.toSorted((a, b) => a - b),
+      [1, 3, 5, 7, 9],
+    )
     t.is(storage.wasRead.size, 0)
     t.is(swarm.stats().downloaded, 5 * UNIT)
-    t.deepEqual([...full.wasRead].sort((a, b) => a - b), [1, 3, 5, 7, 9])
+    t.deepEqual(
+      [...full.wasRead].sort((a, b) => a - b),
+      [1, 3, 5, 7, 9],
+    )
   })
 
   test(`${name}: a unit from elsewhere reaches the peers`, async (t) => {

@@ -62,8 +62,7 @@ test('only trackers that can be spoken to are kept, each once', (t) => {
   t.deepEqual(parseTorrent(torrent).announce, ['http://b/announce', 'udp://c:1'])
 })
 
-const infoWith = (change: Record<string, unknown>): Uint8Array =>
-  encodeBencode({ info: { length: 9, name: 'a', 'piece length': 16384, pieces: Buffer.alloc(20), ...change } })
+const infoWith = (change: Record<string, unknown>): Uint8Array => encodeBencode({ info: { length: 9, name: 'a', 'piece length': 16384, pieces: Buffer.alloc(20), ...change } })
 
 const hostile: [string, Uint8Array, string?][] = [
   ['nothing', new Uint8Array()],

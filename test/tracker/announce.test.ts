@@ -9,7 +9,14 @@ import { announceOf, getJson, HASH, OTHER_HASH, peerId, post, register, startTra
 const LIMITS = { maxBytes: 1_000_000, maxDepth: 10, maxValues: 10_000 }
 
 function client(t: ExecutionContext, announce: string, number: number, stats: Partial<AnnounceStats> = {}, infoHash = HASH): Client {
-  const created = new Client({ infoHash, peerId: peerId('foreign', number), announce: [announce], port: 2000 + number, userAgent: 'test', getAnnounceOpts: () => ({ uploaded: 0, downloaded: 0, left: 1000, numwant: 50, ...stats }) })
+  const created = new Client({
+    infoHash,
+    peerId: peerId('foreign', number),
+    announce: [announce],
+    port: 2000 + number,
+    userAgent: 'test',
+    getAnnounceOpts: () => ({ uploaded: 0, downloaded: 0, left: 1000, numwant: 50, ...stats }),
+  })
   t.teardown(() => new Promise<void>((resolve) => created.destroy(() => resolve())))
   return created
 }
@@ -33,7 +40,7 @@ for (const protocol of ['http', 'udp'] as const) {
     t.deepEqual(peers, { complete: 1, incomplete: 1 })
     second.stop()
     await once(second, 'update')
-    t.like((await getJson(`${base}/v1/swarms/${HASH}`)), { complete: 1, incomplete: 0 })
+    t.like(await getJson(`${base}/v1/swarms/${HASH}`), { complete: 1, incomplete: 0 })
   })
 
   test(`a torrent that nobody registered is refused over ${protocol}`, async (t) => {
@@ -100,7 +107,13 @@ test('HTTP: scrapes name their torrents; malformed requests are told so', async 
   t.regex(await failure(`/scrape?${`info_hash=${hash}&`.repeat(75)}`), /at most 74/)
   t.regex(await failure(`/scrape?info_hash=${'%cd'.repeat(20)}`), /unregistered/)
   t.is(await failure(`/scrape?info_hash=${hash}`), '')
-  for (const query of ['', `info_hash=${hash}`, `info_hash=short&peer_id=${'a'.repeat(20)}&port=1`, `info_hash=${hash}&peer_id=${'a'.repeat(20)}&port=99999`, `info_hash=${hash}&info_hash=${hash}&peer_id=x&port=1`]) {
+  for (const query of [
+    '',
+    `info_hash=${hash}`,
+    `info_hash=short&peer_id=${'a'.repeat(20)}&port=1`,
+    `info_hash=${hash}&peer_id=${'a'.repeat(20)}&port=99999`,
+    `info_hash=${hash}&info_hash=${hash}&peer_id=x&port=1`,
+  ]) {
     t.not(await failure(`/announce?${query}`), '', query)
   }
 })

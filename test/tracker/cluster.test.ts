@@ -17,7 +17,13 @@ function put(base: string, id: string, body: unknown): Promise<Response> {
 
 function testClock(): Clock & { pass(ms: number): void } {
   let now = 1_000_000
-  return { now: () => now, monotonic: () => now, pass: (ms) => void (now += ms) }
+  return {
+    now: () => now,
+    monotonic: () => now,
+    pass(ms) {
+      now += ms
+    },
+  }
 }
 
 test('seeders are known by their heartbeats, and forgotten without', async (t) => {
@@ -35,7 +41,8 @@ test('seeders are known by their heartbeats, and forgotten without', async (t) =
   const later = await getJson(`${base}/v1/cluster`)
   t.deepEqual(later.seeders, [])
   t.deepEqual(later.keys, [key], 'what it signed is still good')
-  for (const bad of [{}, { port: 8002, key, ttl: 0 }, { port: 8002, key, ttl: 20, advertiseIp: 'nowhere' }, { port: 70_000, key, ttl: 20 }]) t.is((await put(base, 'two', bad)).status, 400)
+  for (const bad of [{}, { port: 8002, key, ttl: 0 }, { port: 8002, key, ttl: 20, advertiseIp: 'nowhere' }, { port: 70_000, key, ttl: 20 }])
+    t.is((await put(base, 'two', bad)).status, 400)
   t.is((await fetch(`${base}/v1/seeders/nobody`, { method: 'DELETE' })).status, 404)
 })
 
@@ -50,7 +57,10 @@ test('swarms are registered, listed, found by digest and removed', async (t) => 
   const page = await getJson(`${base}/v1/swarms?offset=1&limit=1`)
   t.like(page, { total: 2, offset: 1, swarms: [{ id: OTHER_HASH }] })
   t.is((await fetch(`${base}/v1/swarms?limit=5000`)).status, 400)
-  t.deepEqual((await getJson(`${base}/v1/blobs/${digest}`)).swarms.map(({ id }: { id: string }) => id), [HASH])
+  t.deepEqual(
+    (await getJson(`${base}/v1/blobs/${digest}`)).swarms.map(({ id }: { id: string }) => id),
+    [HASH],
+  )
   t.is((await fetch(`${base}/v1/swarms/${HASH}`, { method: 'DELETE' })).status, 204)
   t.is((await fetch(`${base}/v1/swarms/${HASH}`)).status, 404)
   t.deepEqual((await getJson(`${base}/v1/blobs/${digest}`)).swarms, [])

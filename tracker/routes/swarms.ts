@@ -30,22 +30,33 @@ export function swarmRoutes(app: FastifyInstance, { store, log, wallClock }: { s
     return { total: store.swarms.size, offset, swarms: items.map(summary) }
   })
 
-  app.get<{ Params: { id: string }; Querystring: PageQuery }>('/v1/swarms/:id', { schema: { params, querystring: Page, response: { 200: SwarmDetail, default: ApiError } } }, async (request) => {
-    const swarm = store.swarms.get(request.params.id)
-    if (!swarm) throw unknownSwarm(request.params.id)
-    const { members } = swarm
-    const { offset, items } = pageOf(Array.from({ length: members.size }, (_, place) => place), request.query)
-    const peers = items.flatMap((place) => {
-      const peer = members.at(place)
-      return peer ? [{ ...peerSummary(peer, wallClock), ...members.counters(place), complete: members.isComplete(place) }] : []
-    })
-    return { ...summary(swarm), offset, peers }
-  })
+  app.get<{ Params: { id: string }; Querystring: PageQuery }>(
+    '/v1/swarms/:id',
+    { schema: { params, querystring: Page, response: { 200: SwarmDetail, default: ApiError } } },
+    async (request) => {
+      const swarm = store.swarms.get(request.params.id)
+      if (!swarm) throw unknownSwarm(request.params.id)
+      const { members } = swarm
+      const { offset, items } = pageOf(
+        Array.from({ length: members.size }, (_, place) => place),
+        request.query,
+      )
+      const peers = items.flatMap((place) => {
+        const peer = members.at(place)
+        return peer ? [{ ...peerSummary(peer, wallClock), ...members.counters(place), complete: members.isComplete(place) }] : []
+      })
+      return { ...summary(swarm), offset, peers }
+    },
+  )
 
-  app.get<{ Params: { digest: string } }>('/v1/blobs/:digest', { schema: { params: Type.Object({ digest: DigestText }), response: { 200: BlobSwarms, default: ApiError } } }, async ({ params: { digest } }) => ({
-    digest,
-    swarms: store.swarms.ofDigest(digest).map(summary),
-  }))
+  app.get<{ Params: { digest: string } }>(
+    '/v1/blobs/:digest',
+    { schema: { params: Type.Object({ digest: DigestText }), response: { 200: BlobSwarms, default: ApiError } } },
+    async ({ params: { digest } }) => ({
+      digest,
+      swarms: store.swarms.ofDigest(digest).map(summary),
+    }),
+  )
 }
 
 function summary({ id, registration, members, uploaded, downloaded, registered }: SwarmRecord): SwarmSummary {

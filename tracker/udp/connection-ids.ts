@@ -10,8 +10,7 @@ export interface ConnectionIds {
 }
 
 export function createConnectionIds(now: () => number, key: Uint8Array = randomBytes(32)): ConnectionIds {
-  const idOf = (address: string, port: number, slot: number): bigint =>
-    createHmac('sha256', key).update(`${slot} ${port} ${address}`).digest().readBigUInt64BE(0)
+  const idOf = (address: string, port: number, slot: number): bigint => createHmac('sha256', key).update(`${slot} ${port} ${address}`).digest().readBigUInt64BE(0)
   const slotNow = (): number => Math.floor(now() / SLOT_MS)
   return {
     issue: (address, port) => idOf(address, port, slotNow()),

@@ -50,7 +50,10 @@ export function createUdpFront({ listen, announces, advertiseIp, clock, log }: U
   const scrape = (request: Extract<UdpRequest, { kind: 'scrape' }>): Buffer => {
     const { transactionId, infoHashes } = request
     if (infoHashes.length > MAX_SCRAPED_SWARMS) return errorAnswer(transactionId, `at most ${MAX_SCRAPED_SWARMS} torrents in one scrape`)
-    return scrapeAnswer(transactionId, infoHashes.map((id) => announces.scrape(id)))
+    return scrapeAnswer(
+      transactionId,
+      infoHashes.map((id) => announces.scrape(id)),
+    )
   }
 
   const answer = (message: Buffer, { address: from, port, family }: RemoteInfo): Buffer | undefined => {

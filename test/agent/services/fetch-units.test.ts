@@ -24,30 +24,50 @@ for (const size of [1, 3, 10, 25]) {
       write: async (index, unit) => void stored.set(index, unit),
       goOn: () => true,
     })
-    t.deepEqual([...stored], [
-      [1, bytes.subarray(10, 20)],
-      [2, bytes.subarray(20)],
-    ])
+    t.deepEqual(
+      [...stored],
+      [
+        [1, bytes.subarray(10, 20)],
+        [2, bytes.subarray(20)],
+      ],
+    )
   })
 }
 
 test('a body that ends early keeps what was whole and fails', async (t) => {
   const stored: number[] = []
-  const fetching = fetchUnits({ length: 25, unit: 10, run: { first: 0, end: 3 }, open: async () => chunks(bytes.subarray(0, 14), 4), write: async (index) => void stored.push(index), goOn: () => true })
+  const fetching = fetchUnits({
+    length: 25,
+    unit: 10,
+    run: { first: 0, end: 3 },
+    open: async () => chunks(bytes.subarray(0, 14), 4),
+    write: async (index) => void stored.push(index),
+    goOn: () => true,
+  })
   await t.throwsAsync(fetching, { code: 'RUNG_SHORT' })
   t.deepEqual(stored, [0])
 })
 
 test('it ends where the swarm has been quicker', async (t) => {
   const stored: number[] = []
-  await fetchUnits({ length: 25, unit: 10, run: { first: 0, end: 3 }, open: async () => chunks(bytes, 4), write: async (index) => void stored.push(index), goOn: (index) => index !== 1 })
+  await fetchUnits({
+    length: 25,
+    unit: 10,
+    run: { first: 0, end: 3 },
+    open: async () => chunks(bytes, 4),
+    write: async (index) => void stored.push(index),
+    goOn: (index) => index !== 1,
+  })
   t.deepEqual(stored, [0])
 })
 
 test('needs are those of units that have not arrived', (t) => {
   let now = 0
   const present = new Set<number>()
-  const needs = createNeeds(() => now, (index) => present.has(index))
+  const needs = createNeeds(
+    () => now,
+    (index) => present.has(index),
+  )
   t.is(needs.first(), undefined)
   needs.add(7)
   now = 5
@@ -76,14 +96,20 @@ test('JSON lines are read across chunks, and a broken body is an error', async (
   const values: unknown[] = []
   for await (const value of jsonLines(chunks(text, 1))) values.push(value)
   t.deepEqual(values, [{ a: 'ü' }, { b: 2 }, { c: 3 }])
-  await t.throwsAsync(async () => {
-    for await (const _ of jsonLines(chunks(Buffer.from('{"a":\n'), 100)));
-  }, { code: 'BAD_ANSWER' })
-  await t.throwsAsync(async () => {
-    async function* broken(): AsyncGenerator<Uint8Array> {
-      yield Buffer.from('{"a":1}\n{"b"')
-      throw new Error('cut off')
-    }
-    for await (const _ of jsonLines(broken()));
-  }, { message: 'cut off' })
+  await t.throwsAsync(
+    async () => {
+      for await (const _ of jsonLines(chunks(Buffer.from('{"a":\n'), 100)));
+    },
+    { code: 'BAD_ANSWER' },
+  )
+  await t.throwsAsync(
+    async () => {
+      async function* broken(): AsyncGenerator<Uint8Array> {
+        yield Buffer.from('{"a":1}\n{"b"')
+        throw new Error('cut off')
+      }
+      for await (const _ of jsonLines(broken()));
+    },
+    { message: 'cut off' },
+  )
 })

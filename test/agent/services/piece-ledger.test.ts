@@ -11,8 +11,20 @@ test('units of the size of a piece are reported as they come', (t) => {
   const ledger = createPieceLedger(5 * MIB, 4 * MIB)
   t.deepEqual(ledger.add(1, [{ source: peer, spans: [{ start: 4 * MIB, end: 5 * MIB }] }]), [{ piece: 1, source: peer, span: { start: 4 * MIB, end: 5 * MIB } }])
   const shared = ledger.add(0, [
-    { source: seeder, spans: [{ start: 0, end: 100 }, { start: 200, end: 300 }] },
-    { source: peer, spans: [{ start: 100, end: 200 }, { start: 300, end: 4 * MIB }] },
+    {
+      source: seeder,
+      spans: [
+        { start: 0, end: 100 },
+        { start: 200, end: 300 },
+      ],
+    },
+    {
+      source: peer,
+      spans: [
+        { start: 100, end: 200 },
+        { start: 300, end: 4 * MIB },
+      ],
+    },
   ])
   t.deepEqual(shared, [
     { piece: 0, source: seeder, span: { start: 0, end: 300 } },

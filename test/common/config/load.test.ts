@@ -24,7 +24,12 @@ async function load(t: ExecutionContext, { flags = {}, variables = {}, file, dfg
 }
 
 test('a flag beats a variable beats the file beats dfget.yml beats the default', async (t) => {
-  const all: Required<Sources> = { flags: { 'agent.nodes': 'flag' }, variables: { PANTALA_AGENT_NODES: 'variable:1,v2' }, file: 'agent: {nodes: file}', dfget: 'nodes: [old, "other:8002=3"]' }
+  const all: Required<Sources> = {
+    flags: { 'agent.nodes': 'flag' },
+    variables: { PANTALA_AGENT_NODES: 'variable:1,v2' },
+    file: 'agent: {nodes: file}',
+    dfget: 'nodes: [old, "other:8002=3"]',
+  }
   const nodes = async (sources: Sources) => (await load(t, sources)).settings['agent.nodes'].map(({ host, port }) => `${host}:${port}`)
   t.deepEqual(await nodes(all), ['flag:8001'])
   t.deepEqual(await nodes({ ...all, flags: {} }), ['variable:1', 'v2:8001'])

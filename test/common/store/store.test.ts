@@ -142,7 +142,10 @@ test('after a restart a download goes on with the units whose bytes are right', 
 
   const after = await temporaryStore(t, dir)
   const resumed = await after.create({ digest, length: bytes.length, unit: UNIT, generation: partial.generation })
-  t.deepEqual(indices(bytes.length).filter((index) => resumed.has(index)), [0, 3, 6])
+  t.deepEqual(
+    indices(bytes.length).filter((index) => resumed.has(index)),
+    [0, 3, 6],
+  )
   await writeAll(resumed, bytes, [7, 5, 4, 2, 1])
   await resumed.commit()
   const blob = await after.open(digest)
