@@ -26,7 +26,7 @@ declare module 'webtorrent' {
     uploadLimit: number
   }
 
-  /** What `parse-torrent` gives for a single file. */
+  /** A torrent of a single file, as the package wants it parsed. */
   export interface ParsedTorrent {
     infoHash: string
     info: Record<string, unknown>
