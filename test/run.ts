@@ -37,7 +37,7 @@ try {
 }
 
 async function runAva(): Promise<{ code: number; counts: Record<'passed' | 'failed' | 'skipped', number> }> {
-  const child = spawn(process.execPath, [join(root, 'node_modules/ava/entrypoints/cli.mjs'), '--tap', '--concurrency', CONCURRENCY, '--timeout', TEST_TIMEOUT, ...files], {
+  const child = spawn(process.execPath, [join(root, 'node_modules/ava/entrypoints/cli.js'), '--tap', '--concurrency', CONCURRENCY, '--timeout', TEST_TIMEOUT, ...files], {
     cwd: root,
     env: { ...process.env, PANTALA_TEST_SKIPS: skips, NODE_NO_WARNINGS: '1' },
     stdio: ['ignore', 'pipe', 'inherit'],
