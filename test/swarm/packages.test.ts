@@ -7,7 +7,21 @@ import Peer from 'webtorrent/lib/peer.js'
 /** The packages ship no types: what types/ declares is compared with what is there. */
 
 test('webtorrent has the members that its door uses', (t) => {
-  const client = new WebTorrent({ tracker: false, dht: false, lsd: false, utPex: false, natUpnp: false, natPmp: false, utp: false, webSeeds: false, secure: 0, peerId: '00'.repeat(20), maxConns: 1, uploadLimit: -1, downloadLimit: -1 })
+  const client = new WebTorrent({
+    tracker: false,
+    dht: false,
+    lsd: false,
+    utPex: false,
+    natUpnp: false,
+    natPmp: false,
+    utp: false,
+    webSeeds: false,
+    secure: 0,
+    peerId: '00'.repeat(20),
+    maxConns: 1,
+    uploadLimit: -1,
+    downloadLimit: -1,
+  })
   t.teardown(() => new Promise<void>((resolve) => client.destroy(() => resolve())))
   for (const name of ['add', 'destroy', '_onListening'] as const) t.is(typeof Reflect.get(client, name), 'function', name)
   t.is(typeof client.torrentPort, 'number')

@@ -92,7 +92,10 @@ test('without a swarm the seeder brings it', async (t) => {
   await download.done
   t.true(store.has(digest))
   t.is(asked.upstream.length, 0)
-  t.is(shares.reduce((sum, { spans }) => sum + spans.reduce((total, { start, end }) => total + end - start, 0), 0), LENGTH)
+  t.is(
+    shares.reduce((sum, { spans }) => sum + spans.reduce((total, { start, end }) => total + end - start, 0), 0),
+    LENGTH,
+  )
 })
 
 test('a seeder that fails gives way to upstream; what came before is kept', async (t) => {
