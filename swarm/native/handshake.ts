@@ -1,0 +1,81 @@
+import { decodeDictionary, encodeBencode } from '../bencode.ts'
+import { parseInfoHash, type InfoHash } from '../info-hash.ts'
+import { VERSION } from '../../common/version.ts'
+
+/** BEP 3 handshake with the flags of BEP 6 and 10, and the dictionary of BEP 10. */
+
+const PROTOCOL = Buffer.from('\x13BitTorrent protocol', 'latin1')
+export const HANDSHAKE_BYTES = 68
+const RESERVED_AT = 20
+const HASH_AT = 28
+const PEER_ID_AT = 48
+const EXTENSIONS_FLAG = 0x10
+const FAST_FLAG = 0x04
+const LIMITS = { maxBytes: 64 * 1024, maxDepth: 6, maxValues: 1_000 }
+
+export interface Handshake {
+  id: InfoHash
+  /** 40 hex digits. */
+  peerId: string
+  extensions: boolean
+  fast: boolean
+}
+
+export function encodeHandshake(id: InfoHash, peerId: string): Buffer {
+  const bytes = Buffer.alloc(HANDSHAKE_BYTES)
+  PROTOCOL.copy(bytes)
+  bytes[RESERVED_AT + 5] = EXTENSIONS_FLAG
+  bytes[RESERVED_AT + 7] = FAST_FLAG
+  bytes.write(id, HASH_AT, 'hex')
+  bytes.write(peerId, PEER_ID_AT, 'hex')
+  return bytes
+}
+
+/** Reads 68 bytes; undefined when they are no BitTorrent handshake. */
+export function parseHandshake(bytes: Buffer): Handshake | undefined {
+  if (!bytes.subarray(0, PROTOCOL.length).equals(PROTOCOL)) return undefined
+  return {
+    id: parseInfoHash(bytes.toString('hex', HASH_AT, PEER_ID_AT)),
+    peerId: bytes.toString('hex', PEER_ID_AT, HANDSHAKE_BYTES),
+    extensions: ((bytes[RESERVED_AT + 5] ?? 0) & EXTENSIONS_FLAG) !== 0,
+    fast: ((bytes[RESERVED_AT + 7] ?? 0) & FAST_FLAG) !== 0,
+  }
+}
+
+/** What a peer says of itself in the extended handshake, within limits. */
+export interface ExtendedHandshake {
+  /** Where it listens. */
+  port: number | undefined
+  /** Requests that it queues. */
+  requests: number | undefined
+  /** Bytes in a block that it serves; ours only. */
+  blockBytes: number | undefined
+}
+
+/** Our key for larger blocks; peers that do not know it ignore it. */
+const BLOCK_KEY = 'pantala_block'
+
+export function encodeExtended({ port, requests, blockBytes }: ExtendedHandshake): Uint8Array {
+  const dictionary = encodeBencode({
+    m: {},
+    ...(port === undefined ? {} : { p: port }),
+    ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
+    ...(requests === undefined ? {} : { reqq: requests }),
+    v: `Pantala ${VERSION}`,
+  })
+  return Buffer.concat([Buffer.from([0]), dictionary])
+}
+
+/** Reads the dictionary; what is not usable in it is left out, a payload that is none gives undefined. */
+export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefined {
+  try {
+    const { values } = decodeDictionary(payload, LIMITS)
+    return { port: integer(values['p'], 1, 65535), requests: integer(values['reqq'], 1, 100_000), blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024) }
+  } catch {
+    return undefined
+  }
+}
+
+function integer(value: unknown, min: number, max: number): number | undefined {
+  return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined
+}
