@@ -18,7 +18,11 @@ export interface WireHandler {
   onBlockEnd(block: BlockRequest): void
 }
 
-type State = { kind: 'length' } | { kind: 'head'; length: number } | { kind: 'body'; length: number } | { kind: 'block'; block: BlockRequest; target: Uint8Array | undefined; filled: number }
+type State =
+  | { kind: 'length' }
+  | { kind: 'head'; length: number }
+  | { kind: 'body'; length: number }
+  | { kind: 'block'; block: BlockRequest; target: Uint8Array | undefined; filled: number }
 
 /**
  * Cuts a stream into peer messages (BEP 3). Bytes are never joined: small messages gather in one reused buffer, data of `piece`
