@@ -32,7 +32,6 @@ export class Connection {
   received = 0
   readonly #socket: Socket
   readonly #parser: WireParser
-  readonly #handler: ConnectionHandler
   readonly #keepAlive: NodeJS.Timeout
   #error: Error | undefined
 
@@ -43,7 +42,6 @@ export class Connection {
     this.fast = fast
     this.extensions = extensions
     this.#socket = socket
-    this.#handler = handler
     this.#parser = new WireParser(handler)
     socket.setNoDelay(true)
     socket.setTimeout(SILENCE_TIMEOUT_MS, () => this.close(new Error('the peer fell silent')))

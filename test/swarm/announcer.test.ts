@@ -15,7 +15,9 @@ function virtualTime() {
     timer(ms: number, run: () => void) {
       const entry = { at: now + ms, run }
       timers.push(entry)
-      return () => void (timers = timers.filter((other) => other !== entry))
+      return () => {
+        timers = timers.filter((other) => other !== entry)
+      }
     },
     async pass(ms: number) {
       const until = now + ms
