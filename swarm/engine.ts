@@ -33,6 +33,17 @@ export interface SwarmSpec {
   id: InfoHash
   /** The bencoded info dictionary (BEP 3), `id` is its SHA-1. Its piece length is the storage's unit. */
   info: Uint8Array
+  /** What units are checked by where the dictionary has no piece hashes: a live swarm. */
+  hashes?: UnitHashes
+}
+
+/** How units are checked: the hash that each must have, known beforehand or as time goes by. */
+export interface UnitHashes {
+  readonly algorithm: 'sha1' | 'sha256'
+  /** Undefined while it is not known; such a unit is asked of nobody. */
+  get(index: number): Uint8Array | undefined
+  /** Calls back when more is known. Returns a function that ends that. */
+  onGrowth(listener: () => void): () => void
 }
 
 /** How a peer can be reached. `host` is an IP address without brackets. */
@@ -79,6 +90,12 @@ export interface Swarm {
   readonly complete: boolean
   stats(): SwarmStats
   peers(): PeerStats[]
+  /**
+   * Serves another torrent of the same blob as well: the ordinary one beside a live swarm.
+   * Its pieces are whole numbers of units.
+   * @throws {PantalaError} `SWARM_OPEN` (409), `BAD_TORRENT` (400), `LIVE_UNSUPPORTED` (501) where the engine has one torrent a swarm
+   */
+  addTorrent(spec: SwarmSpec): void
   /** Leaves the swarm; the storage stays as it is. Idempotent. */
   stop(): Promise<void>
 }

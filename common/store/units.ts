@@ -10,8 +10,11 @@ export interface UnitStorage {
   has(index: number): boolean
   /** Fills `into` from `offset`. Only bytes of present units may be asked for. */
   read(offset: number, into: Uint8Array): Promise<void>
-  /** Stores a whole verified unit; it is present when the promise resolves. Writing a present unit again does nothing. */
-  write(index: number, bytes: Uint8Array): Promise<void>
+  /**
+   * Stores a whole verified unit; it is present when the promise resolves. Writing a present unit again does nothing.
+   * @param sha256 - of the bytes, when the caller has it already
+   */
+  write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void>
 }
 
 /** A half-open range of bytes within a blob: `start` included, `end` excluded. */

@@ -110,6 +110,10 @@ export class MemorySwarm implements Swarm {
     return [...this.#links].map(([{ context }, link]) => ({ peerId: context.peerId, role: peerRole(context.peerId), address: context.address, ...link }))
   }
 
+  addTorrent(): void {
+    throw new PantalaError('LIVE_UNSUPPORTED', `swarm ${this.id} has one torrent only on this engine`, { status: 501 })
+  }
+
   async stop(): Promise<void> {
     this.#leave()
     await this.#running

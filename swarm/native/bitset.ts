@@ -40,6 +40,15 @@ export class Bitset {
     return true
   }
 
+  /** @returns false when it was not set */
+  delete(index: number): boolean {
+    if (index < 0 || index >= this.size || !this.has(index)) return false
+    const at = index >> 3
+    this.#bytes[at] = (this.#bytes[at] ?? 0) & ~(0x80 >> (index & 7))
+    this.#count--
+    return true
+  }
+
   fill(): void {
     for (let index = 0; index < this.size; index++) this.add(index)
   }

@@ -114,6 +114,14 @@ export class Connection {
     this.#socket.destroy()
   }
 
+  /** Resolves when the socket is gone. */
+  closed(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#socket.closed) resolve()
+      else this.#socket.once('close', () => resolve())
+    })
+  }
+
   #take(chunk: Uint8Array): void {
     this.received += chunk.length
     try {

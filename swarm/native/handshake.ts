@@ -50,14 +50,19 @@ export interface ExtendedHandshake {
   requests: number | undefined
   /** Bytes in a block that it serves; ours only. */
   blockBytes: number | undefined
+  /** The id under which it understands what a reader waits for; ours only. */
+  wantId: number | undefined
 }
 
 /** Our key for larger blocks; peers that do not know it ignore it. */
 const BLOCK_KEY = 'pantala_block'
+/** Our extension message: the units that readers of the sender wait for, first and end, 32 bits each. */
+const WANT_KEY = 'pantala_want'
+export const WANT_ID = 1
 
-export function encodeExtended({ port, requests, blockBytes }: ExtendedHandshake): Uint8Array {
+export function encodeExtended({ port, requests, blockBytes }: Omit<ExtendedHandshake, 'wantId'>): Uint8Array {
   const dictionary = encodeBencode({
-    m: {},
+    m: { [WANT_KEY]: WANT_ID },
     ...(port === undefined ? {} : { p: port }),
     ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
     ...(requests === undefined ? {} : { reqq: requests }),
@@ -70,7 +75,9 @@ export function encodeExtended({ port, requests, blockBytes }: ExtendedHandshake
 export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefined {
   try {
     const { values } = decodeDictionary(payload, LIMITS)
-    return { port: integer(values['p'], 1, 65535), requests: integer(values['reqq'], 1, 100_000), blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024) }
+    const messages = values['m']
+    const wantId = isDictionary(messages) ? integer(messages[WANT_KEY], 1, 255) : undefined
+    return { wantId, port: integer(values['p'], 1, 65535), requests: integer(values['reqq'], 1, 100_000), blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024) }
   } catch {
     return undefined
   }
@@ -78,4 +85,8 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
 
 function integer(value: unknown, min: number, max: number): number | undefined {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max ? value : undefined
+}
+
+function isDictionary(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
 }

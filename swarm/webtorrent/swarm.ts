@@ -132,6 +132,10 @@ export class WebtorrentSwarm implements Swarm {
     return [...this.#links.values()].map((link) => link.stats())
   }
 
+  addTorrent(): void {
+    throw new PantalaError('LIVE_UNSUPPORTED', `swarm ${this.id} has one torrent only on this engine`, { status: 501 })
+  }
+
   stop(): Promise<void> {
     if (!this.#stopped) {
       this.#stopped = this.#destroy().then(() => this.#store.drain())

@@ -4,6 +4,8 @@ import { silentLogger } from '../../common/log.ts'
 import type { PeerAddress, Swarm, SwarmEngine, UnitEvent } from '../../swarm/engine.ts'
 import { createMemoryEngine, createMemoryNetwork } from '../../swarm/memory/engine.ts'
 import { createPeerId } from '../../swarm/peer-id.ts'
+import type { EngineOptions } from '../../swarm/create-engine.ts'
+import { createNativeEngine } from '../../swarm/native/engine.ts'
 import { createWebtorrentEngine } from '../../swarm/webtorrent/engine.ts'
 
 /** An engine and where others reach it. */
@@ -21,9 +23,18 @@ export interface NodeOptions {
 }
 
 /** An engine on webtorrent behind a real port; both end with the test. */
-export async function webtorrentNode(t: ExecutionContext, role: 'agent' | 'seeder', options: NodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
+export function webtorrentNode(t: ExecutionContext, role: 'agent' | 'seeder', options: NodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
+  return socketNode(t, createWebtorrentEngine, role, options)
+}
+
+/** Our own engine behind a real port. */
+export function nativeNode(t: ExecutionContext, role: 'agent' | 'seeder', options: NodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
+  return socketNode(t, createNativeEngine, role, options)
+}
+
+async function socketNode(t: ExecutionContext, create: (options: EngineOptions) => SwarmEngine, role: 'agent' | 'seeder', options: NodeOptions): Promise<TestNode & { mux: PortMux }> {
   const { host = '127.0.0.1', maxConnections = 50, ...limits } = options
-  const engine: SwarmEngine = createWebtorrentEngine({
+  const engine: SwarmEngine = create({
     peerId: createPeerId(role),
     listenPort: () => mux.address.port,
     maxConnections,

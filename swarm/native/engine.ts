@@ -1,0 +1,189 @@
+import { connect, type Socket } from 'node:net'
+import { PantalaError } from '../../common/errors.ts'
+import { plainAddress } from '../../common/http/address.ts'
+import type { Logger } from '../../common/log.ts'
+import type { UnitStorage } from '../../common/store/units.ts'
+import type { EngineStats, PeerAddress, Swarm, SwarmEngine, SwarmSpec, UnitHashes } from '../engine.ts'
+import type { InfoHash } from '../info-hash.ts'
+import { PIECE_HASH_BYTES } from '../metainfo.ts'
+import { checkSpec } from '../open-spec.ts'
+import { peerRole } from '../peer-id.ts'
+import { readHandshake, sendHandshake } from './connection.ts'
+import { RateLimit } from './rate-limit.ts'
+import { NativeSwarm, type SwarmContext } from './swarm.ts'
+
+const DIAL_TIMEOUT_MS = 5_000
+/** Connections that are being made at the same time. */
+const MAX_HALF_OPEN = 30
+/** Connections whose handshake has not come. */
+const MAX_UNDECIDED = 100
+
+export interface NativeOptions {
+  /** 20 bytes as 40 hex digits. */
+  peerId: string
+  /** The port on which others reach us; undefined as long as there is none. */
+  listenPort?: () => number | undefined
+  /** Connections of all swarms together. */
+  maxConnections: number
+  /** Bytes per second. */
+  uploadLimit?: number
+  downloadLimit?: number
+  log: Logger
+  now?: () => number
+  random?: () => number
+}
+
+/** Our own peer wire (BEP 3, 6, 10, 27): whole units from one peer each, rarest first, super-seeding, ordinary and live torrents. */
+export function createNativeEngine(options: NativeOptions): SwarmEngine {
+  return new NativeEngine(options)
+}
+
+class NativeEngine implements SwarmEngine {
+  readonly name = 'native'
+  readonly live = true
+  readonly peerId: string
+  readonly #context: SwarmContext
+  readonly #maxConnections: number
+  readonly #totals = { uploaded: 0, downloaded: 0 }
+  readonly #swarms = new Map<InfoHash, NativeSwarm>()
+  readonly #closing = new Map<InfoHash, Promise<void>>()
+  /** Sockets before their handshake is through. */
+  readonly #undecided = new Set<Socket>()
+  #dialling = 0
+  #state: 'idle' | 'running' = 'idle'
+
+  constructor({ peerId, listenPort = () => undefined, maxConnections, uploadLimit, downloadLimit, log, now = () => performance.now(), random = Math.random }: NativeOptions) {
+    this.peerId = peerId
+    this.#maxConnections = maxConnections
+    this.#context = {
+      peerId,
+      listenPort,
+      uploadLimit: new RateLimit(uploadLimit, now),
+      downloadLimit: new RateLimit(downloadLimit, now),
+      totals: this.#totals,
+      hasRoom: () => this.#connections() < maxConnections && this.#dialling < MAX_HALF_OPEN,
+      dial: (address, swarm) => this.#dial(address, swarm),
+      alias: (id, swarm) => this.#alias(id, swarm),
+      onStop: (swarm) => this.#forget(swarm),
+      log,
+      now,
+      random,
+    }
+  }
+
+  async start(): Promise<void> {
+    this.#state = 'running'
+  }
+
+  async open(spec: SwarmSpec, storage: UnitStorage): Promise<Swarm> {
+    const hashes = spec.hashes ?? pieceHashes(checkSpec(spec, storage).pieces)
+    await this.#closing.get(spec.id)
+    if (this.#state !== 'running') throw new PantalaError('ENGINE_STOPPED', 'the engine does not run', { status: 503 })
+    this.#requireFree(spec.id)
+    const superSeeding = peerRole(this.peerId) === 'seeder'
+    const swarm = new NativeSwarm(this.#context, { id: spec.id, pieceLength: storage.unit, storage, hashes, superSeeding })
+    this.#swarms.set(spec.id, swarm)
+    return swarm
+  }
+
+  accept(socket: Socket): void {
+    if (this.#state !== 'running' || this.#undecided.size >= MAX_UNDECIDED || this.#connections() >= this.#maxConnections) {
+      socket.destroy()
+      return
+    }
+    void this.#welcome(socket)
+  }
+
+  stats(): EngineStats {
+    const swarms = new Set(this.#swarms.values())
+    return { swarms: swarms.size, peers: this.#connections(), ...this.#totals }
+  }
+
+  async stop(): Promise<void> {
+    this.#state = 'idle'
+    for (const socket of this.#undecided) socket.destroy()
+    await Promise.all([...new Set(this.#swarms.values())].map((swarm) => swarm.stop()))
+  }
+
+  #connections(): number {
+    let connections = 0
+    for (const swarm of new Set(this.#swarms.values())) connections += swarm.connections
+    return connections
+  }
+
+  async #welcome(socket: Socket): Promise<void> {
+    this.#undecided.add(socket)
+    try {
+      const { handshake, early } = await readHandshake(socket)
+      const swarm = this.#swarms.get(handshake.id)
+      const address = { host: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
+      if (!swarm?.welcomes(handshake, false)) {
+        socket.destroy()
+        return
+      }
+      sendHandshake(socket, handshake.id, this.peerId)
+      swarm.adopt(socket, handshake, early, address, false)
+    } catch {
+      socket.destroy()
+    } finally {
+      this.#undecided.delete(socket)
+    }
+  }
+
+  async #dial(address: PeerAddress, swarm: NativeSwarm): Promise<void> {
+    this.#dialling++
+    const socket = connect({ host: address.host, port: address.port, noDelay: true })
+    this.#undecided.add(socket)
+    try {
+      await connected(socket)
+      sendHandshake(socket, swarm.id, this.peerId)
+      const { handshake, early } = await readHandshake(socket)
+      if (handshake.id !== swarm.id || !swarm.welcomes(handshake, true)) throw new Error('the peer is not wanted: another torrent, ourselves, or connected already')
+      swarm.adopt(socket, handshake, early, address, true)
+    } catch (error) {
+      socket.destroy()
+      throw error
+    } finally {
+      this.#dialling--
+      this.#undecided.delete(socket)
+    }
+  }
+
+  #alias(id: InfoHash, swarm: NativeSwarm): void {
+    this.#requireFree(id)
+    this.#swarms.set(id, swarm)
+  }
+
+  #requireFree(id: InfoHash): void {
+    if (this.#swarms.has(id)) throw new PantalaError('SWARM_OPEN', `swarm ${id} is open already`, { status: 409 })
+  }
+
+  #forget(swarm: NativeSwarm): void {
+    for (const [id, known] of this.#swarms) if (known === swarm) this.#swarms.delete(id)
+  }
+}
+
+function connected(socket: Socket): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => socket.destroy(new Error('the peer did not answer')), DIAL_TIMEOUT_MS)
+    const settle = (error?: Error): void => {
+      clearTimeout(timer)
+      socket.removeListener('close', onClose)
+      if (error) reject(error)
+      else resolve()
+    }
+    const onClose = (): void => settle(new Error('the connection ended'))
+    socket.once('connect', () => settle())
+    socket.once('error', (error) => settle(error))
+    socket.once('close', onClose)
+  })
+}
+
+/** The piece hashes of an ordinary torrent (BEP 3). */
+function pieceHashes(pieces: Uint8Array): UnitHashes {
+  return {
+    algorithm: 'sha1',
+    get: (index) => (index * PIECE_HASH_BYTES < pieces.length ? pieces.subarray(index * PIECE_HASH_BYTES, (index + 1) * PIECE_HASH_BYTES) : undefined),
+    onGrowth: () => () => {},
+  }
+}

@@ -1,0 +1,92 @@
+import type { PeerAddress, PeerRole } from '../engine.ts'
+import { peerRole } from '../peer-id.ts'
+import type { Assembly } from './assembly.ts'
+import { SLOT_BYTES } from './assembly.ts'
+import { Bitset } from './bitset.ts'
+import type { Connection } from './connection.ts'
+import type { ExtendedHandshake } from './handshake.ts'
+import type { BlockRequest } from './messages.ts'
+import { pieceOf, type View } from './view.ts'
+
+/** Requests that ordinary clients queue when they do not say. */
+const USUAL_REQUESTS = 64
+const MAX_REQUESTS = 256
+
+/** A unit that this peer was asked for. */
+export interface Assignment {
+  index: number
+  /** The next byte of the blob to ask for. */
+  next: number
+  /** Set when its first byte arrives. */
+  assembly: Assembly<Peer> | undefined
+  since: number
+}
+
+/** What is known of one connected peer, and what goes on with it. */
+export class Peer {
+  readonly connection: Connection
+  readonly view: View
+  readonly role: PeerRole
+  /** Pieces of its view that it has. */
+  readonly have: Bitset
+  readonly assigned = new Map<number, Assignment>()
+  /** Blocks that were asked for and have not come, by their first byte. */
+  readonly requested = new Map<number, number>()
+  /** Blocks that it asked us for. */
+  readonly queue: BlockRequest[] = []
+  /** Super-seeding: units that it was shown. */
+  readonly shown = new Set<number>()
+  waitingSince = 0
+  serving = false
+  /** It does not send us anything now. */
+  choking = true
+  interested = false
+  saidInterested = false
+  /** It has sent nothing for a while although it was asked. */
+  snubbed = false
+  lastBlockAt: number
+  readonly connectedAt: number
+  downloaded = 0
+  uploaded = 0
+  blockBytes = SLOT_BYTES
+  /** Units that its readers wait for. */
+  wants: { first: number; end: number } | undefined
+  /** Its id for our `want` message. */
+  wantId: number | undefined
+  #requests = USUAL_REQUESTS
+  #port: number | undefined
+
+  constructor(connection: Connection, view: View, now: number) {
+    this.connection = connection
+    this.view = view
+    this.role = peerRole(connection.peerId)
+    this.have = new Bitset(view.pieces)
+    this.connectedAt = now
+    this.lastBlockAt = now
+  }
+
+  get ours(): boolean {
+    return this.role !== 'foreign'
+  }
+
+  get address(): PeerAddress {
+    const { address, dialled } = this.connection
+    return dialled || this.#port === undefined ? address : { host: address.host, port: this.#port }
+  }
+
+  /** Requests that may be on their way at once. */
+  get maxRequests(): number {
+    return Math.min(MAX_REQUESTS, this.#requests)
+  }
+
+  offers(unit: number): boolean {
+    return this.have.has(pieceOf(this.view, unit))
+  }
+
+  introduce({ port, requests, blockBytes, wantId }: ExtendedHandshake, ownBlockBytes: number): void {
+    this.#port = port
+    this.wantId = wantId
+    if (requests !== undefined) this.#requests = requests
+    if (blockBytes !== undefined && this.ours) this.blockBytes = Math.min(blockBytes, ownBlockBytes)
+  }
+}

@@ -1,0 +1,128 @@
+import { Bitset } from './bitset.ts'
+import { encodeExtended, parseExtended, WANT_ID } from './handshake.ts'
+import { MESSAGE, type BlockRequest } from './messages.ts'
+import type { Peer } from './peer.ts'
+import { piecesPresent } from './view.ts'
+import { MAX_BLOCK_BYTES } from './wire-parser.ts'
+
+/** Blocks that we ask for and serve between our own. */
+export const OWN_BLOCK_BYTES = 128 * 1024
+const OWN_REQUESTS = 512
+const EXTENDED_HANDSHAKE = 0
+const WANT_BYTES = 9
+
+/** What the swarm does about a peer's messages. */
+export interface ProtocolEvents {
+  onHave(peer: Peer, pieces: readonly number[]): void
+  onChoke(peer: Peer): void
+  onUnchoke(peer: Peer): void
+  onInterest(peer: Peer): void
+  onRequest(peer: Peer, block: BlockRequest): void
+  onCancel(peer: Peer, block: BlockRequest): void
+  onReject(peer: Peer, block: BlockRequest): void
+  /** It has said who it is. */
+  onIntroduced(peer: Peer): void
+  /** What its readers wait for has changed. */
+  onWants(peer: Peer): void
+}
+
+/** Says what we have and who we are. @param hidden - super-seeding: nothing is said to be here */
+export function greet(peer: Peer, { units, has, hidden, port }: { units: number; has: (unit: number) => boolean; hidden: boolean; port: number | undefined }): void {
+  const { connection, view } = peer
+  const pieces = hidden ? new Bitset(view.pieces) : piecesPresent(view, units, has)
+  if (connection.fast && pieces.full) connection.send(MESSAGE.haveAll)
+  else if (connection.fast && pieces.count === 0) connection.send(MESSAGE.haveNone)
+  else if (pieces.count > 0) connection.sendPayload(MESSAGE.bitfield, pieces.bytes())
+  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES }))
+}
+
+/** Understands one message. Throws an `Error` for what no client sends. */
+export function understand(peer: Peer, id: number, payload: Uint8Array, events: ProtocolEvents): void {
+  const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length)
+  switch (id) {
+    case MESSAGE.choke:
+      peer.choking = true
+      events.onChoke(peer)
+      return
+    case MESSAGE.unchoke:
+      peer.choking = false
+      events.onUnchoke(peer)
+      return
+    case MESSAGE.interested:
+      peer.interested = true
+      events.onInterest(peer)
+      return
+    case MESSAGE.notInterested:
+      peer.interested = false
+      return
+    case MESSAGE.have:
+      expect(bytes.length === 4 && bytes.readUInt32BE(0) < peer.have.size, 'have')
+      addHaves(peer, [bytes.readUInt32BE(0)], events)
+      return
+    case MESSAGE.bitfield:
+      addHaves(peer, indices(expectSet(Bitset.parse(bytes, peer.have.size))), events)
+      return
+    case MESSAGE.haveAll:
+      addHaves(peer, Array.from({ length: peer.have.size }, (_, piece) => piece), events)
+      return
+    case MESSAGE.request:
+      events.onRequest(peer, parseBlock(bytes, 'request'))
+      return
+    case MESSAGE.cancel:
+      events.onCancel(peer, parseBlock(bytes, 'cancel'))
+      return
+    case MESSAGE.reject:
+      events.onReject(peer, parseBlock(bytes, 'reject'))
+      return
+    case MESSAGE.extended:
+      understandExtended(peer, bytes, events)
+      return
+    default:
+    // haveNone, hints and what other extensions add: nothing to do
+  }
+}
+
+function understandExtended(peer: Peer, bytes: Buffer, events: ProtocolEvents): void {
+  if (bytes[0] === WANT_ID && bytes.length === WANT_BYTES) {
+    peer.wants = { first: bytes.readUInt32BE(1), end: bytes.readUInt32BE(5) }
+    events.onWants(peer)
+    return
+  }
+  const said = bytes[0] === EXTENDED_HANDSHAKE ? parseExtended(bytes.subarray(1)) : undefined
+  if (!said) return
+  peer.introduce(said, Math.min(OWN_BLOCK_BYTES, MAX_BLOCK_BYTES))
+  events.onIntroduced(peer)
+}
+
+/** Tells a peer of ours what our readers wait for. */
+export function sayWants({ connection, wantId }: Peer, { first, end }: { first: number; end: number }): void {
+  if (wantId === undefined) return
+  const payload = Buffer.alloc(WANT_BYTES)
+  payload[0] = wantId
+  payload.writeUInt32BE(first, 1)
+  payload.writeUInt32BE(end, 5)
+  connection.sendPayload(MESSAGE.extended, payload)
+}
+
+function addHaves(peer: Peer, pieces: readonly number[], events: ProtocolEvents): void {
+  const fresh = pieces.filter((piece) => peer.have.add(piece))
+  if (fresh.length > 0) events.onHave(peer, fresh)
+}
+
+function indices(set: Bitset): number[] {
+  return Array.from({ length: set.size }, (_, index) => index).filter((index) => set.has(index))
+}
+
+function parseBlock(bytes: Buffer, what: string): BlockRequest {
+  expect(bytes.length === 12, what)
+  return { piece: bytes.readUInt32BE(0), offset: bytes.readUInt32BE(4), length: bytes.readUInt32BE(8) }
+}
+
+function expect(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`a malformed ${what} message`)
+}
+
+function expectSet(set: Bitset | undefined): Bitset {
+  if (!set) throw new Error('a bitfield of the wrong size')
+  return set
+}
