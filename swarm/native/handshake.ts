@@ -52,6 +52,8 @@ export interface ExtendedHandshake {
   blockBytes: number | undefined
   /** The id under which it understands what a reader waits for; ours only. */
   wantId: number | undefined
+  /** What its readers wait for already: units, first and end. */
+  wants: { first: number; end: number } | undefined
 }
 
 /** Our key for larger blocks; peers that do not know it ignore it. */
@@ -59,12 +61,14 @@ const BLOCK_KEY = 'pantala_block'
 /** Our extension message: the units that readers of the sender wait for, first and end, 32 bits each. */
 const WANT_KEY = 'pantala_want'
 export const WANT_ID = 1
+const WANTS_KEY = 'pantala_wants'
 
-export function encodeExtended({ port, requests, blockBytes }: Omit<ExtendedHandshake, 'wantId'>): Uint8Array {
+export function encodeExtended({ port, requests, blockBytes, wants }: Omit<ExtendedHandshake, 'wantId'>): Uint8Array {
   const dictionary = encodeBencode({
     m: { [WANT_KEY]: WANT_ID },
     ...(port === undefined ? {} : { p: port }),
     ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
+    ...(wants === undefined ? {} : { [WANTS_KEY]: [wants.first, wants.end] }),
     ...(requests === undefined ? {} : { reqq: requests }),
     v: `Pantala ${VERSION}`,
   })
@@ -77,7 +81,14 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
     const { values } = decodeDictionary(payload, LIMITS)
     const messages = values['m']
     const wantId = isDictionary(messages) ? integer(messages[WANT_KEY], 1, 255) : undefined
-    return { wantId, port: integer(values['p'], 1, 65535), requests: integer(values['reqq'], 1, 100_000), blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024) }
+    const wants = values[WANTS_KEY]
+    return {
+      wants: parseWants(wants),
+      wantId,
+      port: integer(values['p'], 1, 65535),
+      requests: integer(values['reqq'], 1, 100_000),
+      blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024),
+    }
   } catch {
     return undefined
   }
@@ -89,4 +100,11 @@ function integer(value: unknown, min: number, max: number): number | undefined {
 
 function isDictionary(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !(value instanceof Uint8Array)
+}
+
+function parseWants(value: unknown): { first: number; end: number } | undefined {
+  if (!Array.isArray(value)) return undefined
+  const first = integer(value[0], 0, 0xffffffff)
+  const end = integer(value[1], 0, 0xffffffff)
+  return first === undefined || end === undefined ? undefined : { first, end }
 }

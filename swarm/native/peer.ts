@@ -51,6 +51,8 @@ export class Peer {
   blockBytes = SLOT_BYTES
   /** Units that its readers wait for. */
   wants: { first: number; end: number } | undefined
+  /** Its extended handshake has come. */
+  introduced = false
   /** Its id for our `want` message. */
   wantId: number | undefined
   #requests = USUAL_REQUESTS
@@ -83,9 +85,11 @@ export class Peer {
     return this.have.has(pieceOf(this.view, unit))
   }
 
-  introduce({ port, requests, blockBytes, wantId }: ExtendedHandshake, ownBlockBytes: number): void {
+  introduce({ port, requests, blockBytes, wantId, wants }: ExtendedHandshake, ownBlockBytes: number): void {
     this.#port = port
     this.wantId = wantId
+    if (wants) this.wants = wants
+    this.introduced = true
     if (requests !== undefined) this.#requests = requests
     if (blockBytes !== undefined && this.ours) this.blockBytes = Math.min(blockBytes, ownBlockBytes)
   }

@@ -27,13 +27,22 @@ export interface ProtocolEvents {
 }
 
 /** Says what we have and who we are. @param hidden - super-seeding: nothing is said to be here */
-export function greet(peer: Peer, { units, has, hidden, port }: { units: number; has: (unit: number) => boolean; hidden: boolean; port: number | undefined }): void {
+export function greet(
+  peer: Peer,
+  {
+    units,
+    has,
+    hidden,
+    port,
+    wants,
+  }: { units: number; has: (unit: number) => boolean; hidden: boolean; port: number | undefined; wants: { first: number; end: number } | undefined },
+): void {
   const { connection, view } = peer
   const pieces = hidden ? new Bitset(view.pieces) : piecesPresent(view, units, has)
   if (connection.fast && pieces.full) connection.send(MESSAGE.haveAll)
   else if (connection.fast && pieces.count === 0) connection.send(MESSAGE.haveNone)
   else if (pieces.count > 0) connection.sendPayload(MESSAGE.bitfield, pieces.bytes())
-  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES }))
+  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants }))
 }
 
 /** Understands one message. Throws an `Error` for what no client sends. */
@@ -63,7 +72,11 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
       addHaves(peer, indices(expectSet(Bitset.parse(bytes, peer.have.size))), events)
       return
     case MESSAGE.haveAll:
-      addHaves(peer, Array.from({ length: peer.have.size }, (_, piece) => piece), events)
+      addHaves(
+        peer,
+        Array.from({ length: peer.have.size }, (_, piece) => piece),
+        events,
+      )
       return
     case MESSAGE.request:
       events.onRequest(peer, parseBlock(bytes, 'request'))

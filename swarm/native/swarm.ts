@@ -75,7 +75,10 @@ export class NativeSwarm implements Swarm, ProtocolEvents {
   #failure: Error | undefined
   #stopping: Promise<void> | undefined
 
-  constructor(context: SwarmContext, { id, pieceLength, storage, hashes, superSeeding }: { id: InfoHash; pieceLength: number; storage: UnitStorage; hashes: UnitHashes; superSeeding: boolean }) {
+  constructor(
+    context: SwarmContext,
+    { id, pieceLength, storage, hashes, superSeeding }: { id: InfoHash; pieceLength: number; storage: UnitStorage; hashes: UnitHashes; superSeeding: boolean },
+  ) {
     const { now, random } = context
     this.id = id
     this.#context = context
@@ -210,12 +213,11 @@ export class NativeSwarm implements Swarm, ProtocolEvents {
     const peer = new Peer(connection, view, this.#context.now())
     this.#peers.add(peer)
     this.#known.connected(address)
-    greet(peer, { units: this.#units.count, has: (unit) => this.#units.has(unit), hidden: this.#hides(peer), port: this.#context.listenPort() })
+    greet(peer, { units: this.#units.count, has: (unit) => this.#units.has(unit), hidden: this.#hides(peer), port: this.#context.listenPort(), wants: this.#wish })
     // who is served, and when, is decided request by request
     connection.send(MESSAGE.unchoke)
     this.#log.debug({ peer: connection.peerId, address, dialled }, 'peer connected')
     connection.start(early)
-    this.#reveal()
   }
 
   onHave(peer: Peer, pieces: readonly number[]): void {
@@ -249,8 +251,8 @@ export class NativeSwarm implements Swarm, ProtocolEvents {
     this.#downloader.rejected(peer, block)
   }
 
-  onIntroduced(peer: Peer): void {
-    if (this.#wish && peer.role === 'seeder') sayWants(peer, this.#wish)
+  onIntroduced(): void {
+    this.#reveal()
   }
 
   onWants(): void {
@@ -305,7 +307,7 @@ export class NativeSwarm implements Swarm, ProtocolEvents {
     if (!this.#superSeeding) return
     for (;;) {
       const peers = [...this.#peers]
-        .filter((peer) => this.#hides(peer) && !peer.have.full)
+        .filter((peer) => this.#hides(peer) && peer.introduced && !peer.have.full)
         .map((peer) => ({
           peer,
           open: [...peer.shown].reduce((sum, unit) => sum + (peer.offers(unit) ? 0 : 1), 0),

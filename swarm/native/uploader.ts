@@ -69,7 +69,9 @@ export class Uploader {
   schedule(): void {
     for (;;) {
       if (this.#stopped) return
-      const waiting = [...this.#options.peers()].filter((peer) => peer.queue.length > 0 && !peer.serving && peer.connection.open).map((peer) => ({ peer, since: peer.waitingSince }))
+      const waiting = [...this.#options.peers()]
+        .filter((peer) => peer.queue.length > 0 && !peer.serving && peer.connection.open)
+        .map((peer) => ({ peer, since: peer.waitingSince }))
       const peer = nextUpload(waiting, this.#active)
       if (!peer) return
       this.#active++
@@ -134,4 +136,3 @@ export class Uploader {
     })
   }
 }
-
