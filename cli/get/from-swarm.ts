@@ -40,7 +40,7 @@ export async function getFromSwarm(options: FromSwarmOptions): Promise<Digest> {
   const { torrent, target, digest, progress, log } = options
   const storage = await targetUnits(target, torrent, (done) => progress.update({ done, total: torrent.length }))
   const peerId = createPeerId('agent')
-  const engine = createEngine('webtorrent', { peerId, listenPort: (): number => mux.address.port, maxConnections: MAX_CONNECTIONS, log })
+  const engine = createEngine('native', { peerId, listenPort: (): number => mux.address.port, maxConnections: MAX_CONNECTIONS, log })
   const mux: PortMux = createPortMux({ host: '0.0.0.0', port: 0 }, { http: (socket) => socket.destroy(), bittorrent: (socket) => engine.accept(socket) })
   try {
     await engine.start()

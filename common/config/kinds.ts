@@ -21,7 +21,7 @@ export interface KindTypes {
   count: number
   text: string
   level: LogLevel
-  engine: 'webtorrent'
+  engine: 'native' | 'webtorrent'
 }
 export type Kind = keyof KindTypes
 
@@ -53,7 +53,7 @@ export const KIND_HINTS: { readonly [K in Kind]: string } = {
   count: 'NUMBER',
   text: 'TEXT',
   level: LOG_LEVELS.join('|'),
-  engine: 'webtorrent',
+  engine: 'native|webtorrent',
 }
 
 export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } = {
@@ -86,7 +86,7 @@ export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } =
     return text
   },
   level: (text) => oneOf(text, LOG_LEVELS),
-  engine: (text) => oneOf(text, ['webtorrent'] as const),
+  engine: (text) => oneOf(text, ['native', 'webtorrent'] as const),
 }
 
 function parseOrigin(text: string): string {

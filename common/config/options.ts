@@ -25,7 +25,7 @@ export const OPTIONS = {
   'seeder.data': { kind: 'path', description: 'Data folder' },
   'seeder.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this seeder' },
   'seeder.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
-  'seeder.engine': { kind: 'engine', default: 'webtorrent', description: 'What moves pieces between peers' },
+  'seeder.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
   'seeder.idleTimeout': { kind: 'duration', default: '30s', description: 'A registry that sends nothing for this long is asked again' },
   'seeder.tagTtl': { kind: 'duration', default: '30s', description: 'How long a tag is believed before the registry is asked whether it moved' },
 
@@ -35,7 +35,7 @@ export const OPTIONS = {
   'agent.registry': { kind: 'url', default: 'https://index.docker.io', description: 'Registry of images whose name says none' },
   'agent.data': { kind: 'path', description: 'Data folder; the piece log is logs/dfclient.log in it' },
   'agent.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this agent' },
-  'agent.engine': { kind: 'engine', default: 'webtorrent', description: 'What moves pieces between peers' },
+  'agent.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
   'agent.smallBlob': { kind: 'size', default: '256KiB', description: 'Blobs up to this size come from the seeder by HTTP' },
   'agent.stallTimeout': { kind: 'duration', default: '10s', description: 'A source that brings nothing for this long gives way to the next' },
 

@@ -56,7 +56,8 @@ export class Assembly<P> {
 
   /** The next block to ask for from `start` on, of at most `most` bytes; undefined when the rest is there. */
   nextBlock(start: number, most: number): ByteSpan | undefined {
-    let slot = (start - this.span.start) / SLOT_BYTES
+    // behind the blob's last byte the start is no multiple
+    let slot = Math.ceil((start - this.span.start) / SLOT_BYTES)
     while (slot < this.#arrived.length && this.#arrived[slot] === 1) slot++
     if (slot >= this.#arrived.length) return undefined
     let end = slot + 1

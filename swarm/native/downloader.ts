@@ -197,9 +197,10 @@ export class Downloader {
   }
 
   #steal(peer: Peer): number | undefined {
-    const waiting = [...this.#asked].flatMap(([index, from]) => {
-      const assignment = from.assigned.get(index)
-      return from === peer || !assignment || assignment.assembly || from.assigned.size < 2 ? [] : [{ index, from, queued: from.assigned.size }]
+    const waiting = [...this.#options.peers()].flatMap((from) => {
+      // what was asked for last is the least likely to be on its way already
+      const newest = [...from.assigned.values()].at(-1)
+      return from === peer || !newest || newest.assembly || from.assigned.size < 2 ? [] : [{ index: newest.index, from, queued: from.assigned.size }]
     })
     const stolen = stealUnit({ waiting, offered: (unit) => peer.offers(unit) })
     if (!stolen) return undefined

@@ -46,7 +46,6 @@ class NativeEngine implements SwarmEngine {
   readonly #maxConnections: number
   readonly #totals = { uploaded: 0, downloaded: 0 }
   readonly #swarms = new Map<InfoHash, NativeSwarm>()
-  readonly #closing = new Map<InfoHash, Promise<void>>()
   /** Sockets before their handshake is through. */
   readonly #undecided = new Set<Socket>()
   #dialling = 0
@@ -77,7 +76,6 @@ class NativeEngine implements SwarmEngine {
 
   async open(spec: SwarmSpec, storage: UnitStorage): Promise<Swarm> {
     const hashes = spec.hashes ?? pieceHashes(checkSpec(spec, storage).pieces)
-    await this.#closing.get(spec.id)
     if (this.#state !== 'running') throw new PantalaError('ENGINE_STOPPED', 'the engine does not run', { status: 503 })
     this.#requireFree(spec.id)
     const superSeeding = peerRole(this.peerId) === 'seeder'

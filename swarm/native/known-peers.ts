@@ -37,13 +37,6 @@ export class KnownPeers {
     return undefined
   }
 
-  /** Milliseconds until somebody may be dialled; undefined when nobody is left. */
-  wait(now: number): number | undefined {
-    let earliest: number | undefined
-    for (const { state, retryAt } of this.#known.values()) if (state === 'idle' && (earliest === undefined || retryAt < earliest)) earliest = retryAt
-    return earliest === undefined ? undefined : Math.max(0, earliest - now)
-  }
-
   connected(address: PeerAddress): void {
     const known = this.#known.get(formatHostPort(address))
     if (known && known.state !== 'banned') known.state = 'connected'

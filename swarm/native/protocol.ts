@@ -16,7 +16,6 @@ export interface ProtocolEvents {
   onHave(peer: Peer, pieces: readonly number[]): void
   onChoke(peer: Peer): void
   onUnchoke(peer: Peer): void
-  onInterest(peer: Peer): void
   onRequest(peer: Peer, block: BlockRequest): void
   onCancel(peer: Peer, block: BlockRequest): void
   onReject(peer: Peer, block: BlockRequest): void
@@ -59,7 +58,6 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
       return
     case MESSAGE.interested:
       peer.interested = true
-      events.onInterest(peer)
       return
     case MESSAGE.notInterested:
       peer.interested = false

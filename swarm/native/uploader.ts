@@ -17,9 +17,7 @@ export interface UploaderOptions {
   units: Units
   peers: () => Iterable<Peer>
   limit: RateLimit
-  /** Super-seeding: has this peer been shown the unit? */
-  mayHave: (peer: Peer, piece: number) => boolean
-  onSent: (peer: Peer, bytes: number) => void
+  onSent: (bytes: number) => void
   onFailure: (error: unknown) => void
   now: () => number
 }
@@ -38,7 +36,7 @@ export class Uploader {
   }
 
   request(peer: Peer, block: BlockRequest): void {
-    const { units, mayHave, now } = this.#options
+    const { units, now } = this.#options
     const { view } = peer
     const end = block.piece * view.pieceLength + block.offset + block.length
     const sane = block.piece < view.pieces && block.length > 0 && block.length <= MAX_BLOCK_BYTES && block.offset + block.length <= view.pieceLength && end <= units.storage.length
@@ -46,7 +44,7 @@ export class Uploader {
       peer.connection.close(new Error('a request that no client makes'))
       return
     }
-    if (!mayHave(peer, block.piece) || !piecePresent(view, block.piece, units.count, (unit) => units.has(unit))) {
+    if (!piecePresent(view, block.piece, units.count, (unit) => units.has(unit))) {
       if (peer.connection.fast) peer.connection.sendReject(block)
       return
     }
@@ -121,7 +119,7 @@ export class Uploader {
     if (wait > 0) await sleep(wait)
     peer.connection.sendBlock(block, data, () => this.#pool.give(buffer))
     peer.uploaded += block.length
-    onSent(peer, block.length)
+    onSent(block.length)
     if (peer.connection.backlog > MAX_SOCKET_BUFFER_BYTES) await this.#room(peer)
   }
 

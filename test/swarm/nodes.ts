@@ -32,7 +32,12 @@ export function nativeNode(t: ExecutionContext, role: 'agent' | 'seeder', option
   return socketNode(t, createNativeEngine, role, options)
 }
 
-async function socketNode(t: ExecutionContext, create: (options: EngineOptions) => SwarmEngine, role: 'agent' | 'seeder', options: NodeOptions): Promise<TestNode & { mux: PortMux }> {
+async function socketNode(
+  t: ExecutionContext,
+  create: (options: EngineOptions) => SwarmEngine,
+  role: 'agent' | 'seeder',
+  options: NodeOptions,
+): Promise<TestNode & { mux: PortMux }> {
   const { host = '127.0.0.1', maxConnections = 50, ...limits } = options
   const engine: SwarmEngine = create({
     peerId: createPeerId(role),
