@@ -28,6 +28,7 @@ import { seedRoutes } from './routes/seeds.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { createSeederBackend } from './services/backend.ts'
 import { createBlobs } from './services/blobs.ts'
+import { createLiveSwarms } from './services/live-swarms.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPublications } from './services/publications.ts'
 import { createRegistrations } from './services/registrations.ts'
@@ -95,9 +96,15 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   })
   const registrations = createRegistrations()
   const seeding = createSeeding({ store, engine, announcer, log })
-  const publications = createPublications({ cluster, store, key, seeding, registrations, log })
+  const publications = createPublications({ cluster, store, key, seeding, registrations, live: engine.live, log })
   const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, log })
-  const blobs = createBlobs({ store, upstream, publications, log: log.child({ component: 'ingest' }) })
+  const blobs = createBlobs({
+    store,
+    upstream,
+    publications,
+    openLiveSwarm: createLiveSwarms({ cluster, engine, announcer, registrations, log }),
+    log: log.child({ component: 'ingest' }),
+  })
   const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
   const heartbeat = () => ({
     port: listenPort(),
@@ -113,7 +120,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
   registryFront(app.fastify, { backend: createSeederBackend({ manifests, blobs, store, upstream }), registries, log })
   const record = async (digest: Parameters<typeof publications.record>[0]) => (await seeds.record(digest)) ?? (await publications.record(digest))
-  blobRoutes(app.fastify, { blobs, record, registries, trackers, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
+  blobRoutes(app.fastify, { blobs, record, registries, trackers, live: engine.live, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
   seedRoutes(app.fastify, seeds)
   statsRoutes(app.fastify, { store, engine, blobs, seeding, nodeId })
 

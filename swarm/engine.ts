@@ -80,6 +80,8 @@ export interface Swarm {
    * @throws {PantalaError} `UNIT_MISMATCH` when it does not match its hash; nothing is stored then
    */
   writeUnit(index: number, bytes: Uint8Array): Promise<void>
+  /** Tells of a unit that somebody else has put into the storage: it is offered to the peers, and asked for no more. */
+  unitStored(index: number): void
   /** Asks for the units from `first` up to, not including, `end` before the others. Replaces the previous wish. */
   prioritise(first: number, end: number): void
   /** Called for each unit once it is verified and stored. Returns a function that ends the subscription. */

@@ -4,8 +4,9 @@ import { parseDigest, type Digest } from '../common/oci/digest.ts'
 import type { Store } from '../common/store/store.ts'
 import type { Announcer, TrackedSwarm } from './announcer.ts'
 import type { Swarm, SwarmEngine } from './engine.ts'
-import { infoOfRecord } from './record-info.ts'
+import { openRecordSwarm, unitOfRecord } from './record-swarm.ts'
 import { storedUnits, type StoredUnits } from './stored-units.ts'
+import { trackSwarm } from './track-swarm.ts'
 
 export interface SeedingOptions {
   store: Store
@@ -43,11 +44,9 @@ export function createSeeding({ store, engine, announcer, log }: SeedingOptions)
   const starting = new Map<Digest, Promise<void>>()
 
   const start = async (digest: Digest, record: BlobRecord, storage: StoredUnits | undefined): Promise<void> => {
-    const { id, info } = infoOfRecord(record)
-    const units = storage ?? storedUnits(store, digest, record.length, record.pieceLength)
-    const swarm = await engine.open({ id, info }, units)
-    const tracked = announcer.track({ id, stats: () => swarm.stats(), onPeers: (peers) => swarm.addPeers(peers) })
-    keep(digest, { swarm, tracked, units })
+    const units = storage ?? storedUnits(store, digest, record.length, unitOfRecord(record, engine))
+    const { swarm, ids } = await openRecordSwarm(engine, record, units)
+    keep(digest, { swarm, tracked: trackSwarm(announcer, swarm, ids), units })
   }
 
   const keep = (digest: Digest, entry: Seeded): void => {

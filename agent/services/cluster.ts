@@ -30,6 +30,8 @@ export interface Cluster extends Service {
   seeders(key: string): Promise<Seeder[]>
   /** This seeder did not answer. */
   suspect(seeder: Seeder): void
+  /** The cluster's name, once a tracker has told it. */
+  name(): string | undefined
   /** Keys that records may be signed with. */
   keys(): readonly PublicKey[]
   /** The tracker that answered last. */
@@ -52,6 +54,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
   const keys = new Map<string, PublicKey>()
   let seeders: Seeder[] = []
   let answered: HostPort | undefined
+  let clusterName: string | undefined
   let state: 'unknown' | 'reachable' | 'unreachable' = 'unknown'
   let firstPoll = (): void => {}
   const polled = new Promise<void>((resolve) => {
@@ -65,6 +68,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     // a record outlives the seeder that signed it
     for (const key of [...view.keys, ...view.seeders.map((seeder) => seeder.key)]) keys.set(key.id, key)
     answered = tracker
+    clusterName = view.cluster
   }
 
   const poll = async (signal: AbortSignal): Promise<void> => {
@@ -115,6 +119,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     suspect({ id }) {
       if (!localSeeder) suspects.set(id, clock.monotonic() + SUSPECT_MS)
     },
+    name: () => clusterName,
     keys: () => [...keys.values()],
     tracker: () => answered,
     waitingFor: () => (state === 'reachable' ? [] : trackers),

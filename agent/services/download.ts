@@ -1,64 +1,29 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlobRecord, SignedRecord } from '../../common/api/blobs.ts'
 import { describe, hasCode, PantalaError } from '../../common/errors.ts'
-import type { Clock } from '../../common/lifecycle.ts'
-import { errorFields, type Logger } from '../../common/log.ts'
+import { errorFields } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { PartialBlob } from '../../common/store/store.ts'
-import { unitCount, type ByteSpan } from '../../common/store/units.ts'
-import type { Announcer, TrackedSwarm } from '../../swarm/announcer.ts'
+import { unitCount } from '../../common/store/units.ts'
 import type { PeerAddress, Swarm, SwarmEngine, UnitEvent } from '../../swarm/engine.ts'
+import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
-import { failed, nextStep, UNTRIED, type LadderLimits, type RungState } from '../ladder.ts'
+import { openRecordSwarm, unitOfRecord } from '../../swarm/record-swarm.ts'
+import { trackSwarm } from '../../swarm/track-swarm.ts'
+import { failed, nextStep, UNTRIED, type RungState } from '../ladder.ts'
 import { fetchUnits, type UnitRun } from './fetch-units.ts'
+import type { DownloadInit, DownloadResult, JoinedSwarm } from './download-init.ts'
 import { createNeeds } from './needs.ts'
 import type { Share } from './piece-ledger.ts'
 
-/** Units that are fetched by HTTP in one request at most; the swarm may have come back meanwhile. */
-const MAX_RUN_UNITS = 16
-/** Units after the one that a reader waits for are asked for early, too. */
-const READ_AHEAD_UNITS = 4
+/** What is fetched by HTTP in one request at most; the swarm may have come back meanwhile. */
+const MAX_RUN_BYTES = 64 * 1024 * 1024
+/** What lies behind the unit that a reader waits for is asked for early, too. */
+const READ_AHEAD_BYTES = 2 * 1024 * 1024
+const MIN_READ_AHEAD_UNITS = 2
 const PROGRESS_CHECK_MS = 250
 /** Refusals that asking again does not change. */
 const FINAL_CODES = new Set(['BLOB_UNKNOWN', 'UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BAD_REDIRECT', 'UPSTREAM_ENCODED'])
-
-/** A rung that is asked by HTTP. */
-export interface HttpRung {
-  /** The bytes of a span. */
-  open(span: ByteSpan, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** For the piece log. */
-  source: Share['source']
-}
-
-/** The swarm of a blob, joined once its record is known. */
-export interface JoinedSwarm {
-  swarm: Swarm
-  tracked: TrackedSwarm
-}
-
-export interface DownloadInit {
-  digest: Digest
-  partial: PartialBlob
-  /** Resolves with the record once somebody has it; undefined when nobody will. Must not reject. */
-  record: Promise<{ signed: SignedRecord; peers: readonly PeerAddress[] } | undefined>
-  /** Seeders over HTTP, if there are any. */
-  seeder: HttpRung | undefined
-  upstream: HttpRung
-  engine: SwarmEngine | undefined
-  announcer: Announcer
-  limits: LadderLimits
-  clock: Clock
-  log: Logger
-  /** Told of each verified unit with its sources. */
-  onUnit: (index: number, shares: readonly Share[]) => void
-  random?: () => number
-}
-
-export interface DownloadResult {
-  signed: SignedRecord | undefined
-  /** The swarm, still open over the complete blob. */
-  joined: JoinedSwarm | undefined
-}
 
 /** One blob on its way into this node's store, from whichever rung brings it. */
 export class Download {
@@ -92,7 +57,7 @@ export class Download {
 
   /** Says that a reader waits for this unit; returns a function that ends the wait. */
   need(index: number): () => void {
-    this.#joined?.swarm.prioritise(index, Math.min(index + READ_AHEAD_UNITS, this.#count))
+    this.#joined?.swarm.prioritise(index, this.#windowEnd(index))
     return this.#needs.add(index)
   }
 
@@ -100,6 +65,10 @@ export class Download {
   async stop(reason: Error): Promise<void> {
     this.#ending.abort(reason)
     await this.done.catch(() => {})
+  }
+
+  #windowEnd(first: number): number {
+    return Math.min(first + Math.max(MIN_READ_AHEAD_UNITS, READ_AHEAD_BYTES / this.partial.unit), this.#count)
   }
 
   get #count(): number {
@@ -115,7 +84,10 @@ export class Download {
         await this.#step()
       }
       await this.partial.commit()
+      if (this.#joined) this.#offerAll(this.#joined.swarm)
       this.#joined?.tracked.completed()
+      // a live swarm's record comes behind the last byte
+      this.#signed ??= (await this.#init.record)?.signed
       return { signed: this.#signed, joined: this.#joined }
     } catch (error) {
       const reason = error instanceof Error ? error : new Error(String(error))
@@ -125,31 +97,57 @@ export class Download {
     }
   }
 
-  /** Waits for the record, as long as somebody shows signs of life, and opens the swarm. */
+  /** Opens the swarm: the live one at once, else when the record is there; waits for it as long as somebody shows signs of life. */
   async #join(): Promise<void> {
-    const { engine, announcer, record, log } = this.#init
+    const { engine, record, live } = this.#init
+    if (engine && live) {
+      this.#enter(await engine.open({ ...live.info, hashes: live.hashes }, this.partial), [live.info.id], live.peers)
+      void record.then((found) => found && this.#onRecord(found.signed))
+      return
+    }
     const found = await Promise.race([record, aborted(this.#ending.signal)])
     if (!found) return
     this.#signed = found.signed
-    if (!engine || !this.#fits(found.signed.record)) return
-    const swarm = await engine.open(infoOfRecord(found.signed.record), this.partial)
+    if (!engine || !this.#fits(found.signed.record, engine)) return
+    const { swarm, ids } = await openRecordSwarm(engine, found.signed.record, this.partial)
+    this.#enter(swarm, ids, found.peers)
+  }
+
+  /** The seeder has everything: the ordinary torrent exists now. */
+  #onRecord(signed: SignedRecord): void {
+    this.#signed = signed
+    const { log } = this.#init
+    try {
+      this.#joined?.swarm.addTorrent(infoOfRecord(signed.record))
+      this.#joined?.tracked.add(parseInfoHash(signed.record.torrentId))
+    } catch (error) {
+      log.warn({ digest: this.digest, error: errorFields(error) }, 'the ordinary torrent of a blob cannot be served')
+    }
+  }
+
+  #enter(swarm: Swarm, ids: readonly InfoHash[], peers: readonly PeerAddress[]): void {
+    const { announcer, log } = this.#init
     swarm.onUnit((event) => this.#onSwarmUnit(event))
     swarm.onError((error) => {
       log.warn({ digest: this.digest, error: errorFields(error) }, 'the swarm of a download failed')
       this.#lastError = error
       void this.#leave()
     })
-    const tracked = announcer.track({ id: swarm.id, stats: () => swarm.stats(), onPeers: (peers) => swarm.addPeers(peers) })
-    this.#joined = { swarm, tracked }
+    this.#joined = { swarm, tracked: trackSwarm(announcer, swarm, ids) }
     this.#progressAt = this.#init.clock.monotonic()
-    swarm.addPeers(found.peers)
+    swarm.addPeers(peers)
     const first = this.#needs.first()
-    if (first !== undefined) swarm.prioritise(first, Math.min(first + READ_AHEAD_UNITS, this.#count))
+    if (first !== undefined) swarm.prioritise(first, this.#windowEnd(first))
   }
 
   /** A resumed download may be cut otherwise than the torrent. */
-  #fits(record: BlobRecord): boolean {
-    return record.pieceLength === this.partial.unit && record.length === this.partial.length
+  #fits(record: BlobRecord, engine: SwarmEngine): boolean {
+    return unitOfRecord(record, engine) === this.partial.unit && record.length === this.partial.length
+  }
+
+  /** Units that came without a known hash were kept from the peers until the whole was verified. */
+  #offerAll(swarm: Swarm): void {
+    for (let index = 0; index < this.#count; index++) swarm.unitStored(index)
   }
 
   async #step(): Promise<void> {
@@ -207,7 +205,8 @@ export class Download {
   async #store(index: number, bytes: Uint8Array, source: Share['source']): Promise<void> {
     const start = index * this.partial.unit
     const fresh = !this.partial.has(index)
-    if (this.#joined) await this.#joined.swarm.writeUnit(index, bytes)
+    const checkable = this.#init.live === undefined || this.#init.live.hashes.get(index) !== undefined
+    if (this.#joined && checkable) await this.#joined.swarm.writeUnit(index, bytes)
     else await this.partial.write(index, bytes)
     this.#progressAt = this.#init.clock.monotonic()
     if (fresh) this.#init.onUnit(index, [{ source, spans: [{ start, end: start + bytes.length }] }])
@@ -226,7 +225,8 @@ export class Download {
   /** Bytes of unfinished units count as progress, too. */
   #noteProgress(): void {
     const raw = this.#joined?.swarm.peers().reduce((sum, { downloaded }) => sum + downloaded, 0) ?? 0
-    if (raw !== this.#rawBytes) this.#progressAt = this.#init.clock.monotonic()
+    const now = this.#init.clock.monotonic()
+    if (raw !== this.#rawBytes || this.#init.live?.idle(this.partial, now) === true) this.#progressAt = now
     this.#rawBytes = raw
   }
 
@@ -239,7 +239,7 @@ export class Download {
     if (first === count) for (first = 0; first < from && this.partial.has(first); ) first++
     if (first >= count || this.partial.has(first)) return undefined
     let end = first + 1
-    while (end < count && end - first < MAX_RUN_UNITS && !this.partial.has(end)) end++
+    while (end < count && (end - first) * this.partial.unit < MAX_RUN_BYTES && !this.partial.has(end)) end++
     return { first, end }
   }
 

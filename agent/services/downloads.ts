@@ -13,11 +13,14 @@ import type { PartialBlob, Store } from '../../common/store/store.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
 import type { PeerAddress, SwarmEngine } from '../../swarm/engine.ts'
 import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
+import { unitOfRecord } from '../../swarm/record-swarm.ts'
 import { verifyRecord } from '../../swarm/record.ts'
 import type { Seeding } from '../../swarm/seeding.ts'
 import type { LadderLimits } from '../ladder.ts'
 import type { Cluster, Seeder } from './cluster.ts'
-import { Download, type DownloadResult, type HttpRung } from './download.ts'
+import { Download } from './download.ts'
+import type { DownloadResult, HttpRung } from './download-init.ts'
+import { liveSource, type LiveSource } from './live-source.ts'
 import { createPieceLedger } from './piece-ledger.ts'
 import type { PieceLog } from './piece-log.ts'
 import type { RecordFinder } from './record-finder.ts'
@@ -58,6 +61,9 @@ export interface Downloads {
 interface Plan {
   length: number
   generation?: string
+  /** Bytes in a unit. */
+  unit: number
+  live?: LiveSource
   record: Promise<{ signed: SignedRecord; peers: readonly PeerAddress[] } | undefined>
   seeder?: { node: Seeder; descriptor: BlobDescriptor }
 }
@@ -82,9 +88,9 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     return signed
   }
 
-  const follow = async ({ node, descriptor }: NonNullable<Plan['seeder']>, digest: Digest): Promise<Awaited<Plan['record']>> => {
+  const follow = async ({ node, descriptor }: NonNullable<Plan['seeder']>, digest: Digest, live?: LiveSource): Promise<Awaited<Plan['record']>> => {
     try {
-      return { signed: verified(await client.followRecord(node, descriptor, ending.signal), digest), peers: [node] }
+      return { signed: verified(await client.followRecord(node, descriptor, ending.signal, live?.follower), digest), peers: [node] }
     } catch (error) {
       log.warn({ digest, error: errorFields(error) }, 'the seeder gave no record; the swarm cannot be used')
       return undefined
@@ -96,14 +102,17 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     if (!distrusted.has(digest)) {
       const opened = await openAtSeeders({ cluster, client, log }, request, ending.signal)
       if (opened) {
-        const { length, generation } = opened.descriptor
-        const small = length <= options.smallBlobBytes
-        return { length, generation, seeder: opened, record: small ? Promise.resolve(undefined) : follow(opened, digest) }
+        const { descriptor, node } = opened
+        const { length, generation } = descriptor
+        if (length <= options.smallBlobBytes) return { length, generation, unit: PIECE_LENGTH, seeder: opened, record: Promise.resolve(undefined) }
+        const live = engine.live && descriptor.state === 'arriving' ? liveSource(descriptor, cluster.name(), node, () => clock.monotonic()) : undefined
+        const unit = engine.live && descriptor.liveId !== undefined ? descriptor.unit : PIECE_LENGTH
+        return { length, generation, unit, seeder: opened, record: follow(opened, digest, live), ...(live ? { live } : {}) }
       }
       const found = await options.findRecord(digest, ending.signal)
-      if (found) return { length: found.record.length, generation: found.record.generation, record: Promise.resolve(found) }
+      if (found) return { length: found.record.length, generation: found.record.generation, unit: unitOfRecord(found.record, engine), record: Promise.resolve(found) }
     }
-    return { length: await upstreamLength(upstream, request, ending.signal), record: Promise.resolve(undefined) }
+    return { length: await upstreamLength(upstream, request, ending.signal), unit: PIECE_LENGTH, record: Promise.resolve(undefined) }
   }
 
   const rungs = (request: BlobRequest, { seeder }: Plan): { seeder: HttpRung | undefined; upstream: HttpRung } => {
@@ -123,14 +132,15 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   const begin = async (request: BlobRequest): Promise<Download> => {
     const { digest } = request
     const planned = await plan(request)
-    const { length, generation } = planned
-    const partial: PartialBlob = await store.create({ digest, length, unit: PIECE_LENGTH, ...(generation === undefined ? {} : { generation }) })
+    const { length, generation, unit, live } = planned
+    const partial: PartialBlob = await store.create({ digest, length, unit, ...(generation === undefined ? {} : { generation }) })
     const ledger = createPieceLedger(length, partial.unit)
     const begun = clock.monotonic()
     const download = new Download({
       digest,
       partial,
       record: planned.record,
+      ...(live ? { live } : {}),
       ...rungs(request, planned),
       engine,
       announcer,

@@ -25,11 +25,20 @@ export interface Wanted {
   authorization?: string
 }
 
+export interface UnitFollower {
+  onHash(index: number, sha256: Uint8Array): void
+  /** Any line came. */
+  onSign(): void
+}
+
 /** Asks seeders (and peers, for records) over HTTP. All methods throw `PantalaError`s: the other side's own, or `HTTP_…`. */
 export interface SeederClient {
   open(seeder: HostPort, digest: Digest, wanted: Wanted, signal: AbortSignal): Promise<BlobDescriptor>
-  /** The record, once the seeder has the whole blob: waits as long as the seeder shows signs of life. */
-  followRecord(seeder: HostPort, blob: BlobDescriptor, signal: AbortSignal): Promise<SignedRecord>
+  /**
+   * The record, once the seeder has the whole blob: waits as long as the seeder shows signs of life.
+   * @param follower - told of unit hashes as they become known; without it they are left out
+   */
+  followRecord(seeder: HostPort, blob: BlobDescriptor, signal: AbortSignal, follower?: UnitFollower): Promise<SignedRecord>
   /** The record of a seeder or a peer that has the blob. */
   record(node: HostPort, digest: Digest, signal: AbortSignal): Promise<SignedRecord>
   /** The bytes of a span. */
@@ -54,13 +63,13 @@ export function createSeederClient(http: HttpClient): SeederClient {
         parse: parseDescriptor,
         signal,
       }),
-    async followRecord(seeder, { digest, length, unit }, signal) {
-      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?from=${unitCount(length, unit)}`, { signal })
+    async followRecord(seeder, { digest, length, unit }, signal, follower) {
+      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?from=${follower ? 0 : unitCount(length, unit)}`, { signal })
       if (response.status !== 200) {
         await response.discard()
         throw new PantalaError('BLOB_UNKNOWN', `the seeder answered ${response.status} for the unit hashes of ${digest}`, { status: 502 })
       }
-      return lastLine(response, digest)
+      return lastLine(response, digest, follower)
     },
     record: (node, digest, signal) =>
       requestJson(http, `http://${formatHostPort(node)}/v1/blobs/${digest}/record`, {
@@ -84,9 +93,11 @@ export function createSeederClient(http: HttpClient): SeederClient {
   }
 }
 
-async function lastLine(response: HttpResponse, digest: string): Promise<SignedRecord> {
+async function lastLine(response: HttpResponse, digest: string, follower: UnitFollower | undefined): Promise<SignedRecord> {
   for await (const value of jsonLines(response.body)) {
     const line = parseLine(value)
+    follower?.onSign()
+    if ('index' in line) follower?.onHash(line.index, Buffer.from(line.sha256, 'hex'))
     if ('record' in line) return line
     if ('failed' in line) throw new PantalaError(line.failed.code, `the seeder could not get ${digest}: ${line.failed.message}`, { status: 502 })
   }

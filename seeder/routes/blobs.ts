@@ -10,6 +10,7 @@ import { parseRepository } from '../../common/oci/registry-path.ts'
 import type { Registries } from '../../common/oci/registry.ts'
 import { buildTorrent } from '../../swarm/metainfo.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
+import { liveOfRecord } from '../../swarm/record-swarm.ts'
 import { announceUrls, dialledHost } from '../services/announce-urls.ts'
 import { unitFor } from '../services/blob-hasher.ts'
 import type { Blobs, SeederBlob } from '../services/blobs.ts'
@@ -24,6 +25,8 @@ export interface BlobRoutesOptions {
   record: (digest: Digest) => Promise<SignedRecord | undefined>
   registries: Registries
   trackers: readonly HostPort[]
+  /** The engine runs live swarms. */
+  live: boolean
   advertiseIp?: string
 }
 
@@ -43,7 +46,7 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
       const { authorization } = request.headers
       const blob = await blobs.open(digest, { registry, repository, ...(authorization === undefined ? {} : { authorization }) })
       const signed = blob.state === 'complete' ? await record(digest) : undefined
-      return describeBlob(digest, blob, signed, urls(request.headers.host))
+      return describeBlob(digest, blob, signed, urls(request.headers.host), options.live)
     },
   )
 
@@ -81,14 +84,17 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
   )
 }
 
-function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[]): BlobDescriptor {
+function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[], runsLive: boolean): BlobDescriptor {
   if (blob.state === 'arriving') {
     const { length, unit, generation } = blob.ingest.partial
-    return { digest, length, unit, generation, state: 'arriving', access: 'public', trackers }
+    const live = blob.live === undefined ? {} : { liveId: blob.live.id }
+    return { digest, length, unit, generation, ...live, state: 'arriving', access: 'public', trackers }
   }
   const { unit, generation } = signed?.record ?? { unit: unitFor(blob.length), generation: NO_GENERATION }
   const torrent = signed === undefined ? {} : { torrentId: signed.record.torrentId }
-  return { digest, length: blob.length, unit, generation, ...torrent, state: 'complete', access: 'public', trackers }
+  const liveInfo = signed && runsLive ? liveOfRecord(signed.record) : undefined
+  const live = liveInfo === undefined ? {} : { liveId: liveInfo.id }
+  return { digest, length: blob.length, unit, generation, ...live, ...torrent, state: 'complete', access: 'public', trackers }
 }
 
 async function* recordOnly(signed: SignedRecord | undefined): AsyncGenerator<UnitsLine> {

@@ -6,18 +6,20 @@ import { openUpstreamBlob } from '../../common/oci/upstream-blob.ts'
 import type { Upstream, UpstreamTarget } from '../../common/oci/upstream.ts'
 import type { Store } from '../../common/store/store.ts'
 import { startIngest, type Ingest } from './ingest.ts'
+import type { LiveSwarm, OpenLiveSwarm } from './live-swarms.ts'
 import type { Publications } from './publications.ts'
 
 export interface BlobsOptions {
   store: Store
   upstream: Upstream
   publications: Publications
+  openLiveSwarm: OpenLiveSwarm
   log: Logger
   random?: () => number
 }
 
 /** A blob at the seeder: all there, or on its way. */
-export type SeederBlob = { state: 'complete'; length: number } | { state: 'arriving'; ingest: Ingest; published: Promise<SignedRecord> }
+export type SeederBlob = { state: 'complete'; length: number } | { state: 'arriving'; ingest: Ingest; live: LiveSwarm | undefined; published: Promise<SignedRecord> }
 
 /** The seeder's blobs: from the store, or pulled from upstream, each at most once at a time. */
 export interface Blobs {
@@ -38,24 +40,29 @@ export interface Blobs {
 const REFUSALS = new Set(['UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BLOB_UNKNOWN'])
 
 interface Flight {
-  starting: Promise<Ingest>
+  starting: Promise<{ ingest: Ingest; live: LiveSwarm | undefined }>
   blob?: Extract<SeederBlob, { state: 'arriving' }>
   finished: Promise<unknown>
 }
 
-export function createBlobs({ store, upstream, publications, log, random = Math.random }: BlobsOptions): Blobs {
+export function createBlobs({ store, upstream, publications, openLiveSwarm, log, random = Math.random }: BlobsOptions): Blobs {
   const flights = new Map<Digest, Flight>()
   const stopping = new AbortController()
 
   const launch = (digest: Digest, target: UpstreamTarget): Flight => {
     const source = (start: number, signal: AbortSignal) => openUpstreamBlob(upstream, target, digest, start, signal)
-    const starting = startIngest({ digest, source, store, log, random }, stopping.signal)
+    const begin = async (): Promise<{ ingest: Ingest; live: LiveSwarm | undefined }> => {
+      const ingest = await startIngest({ digest, source, store, log, random }, stopping.signal)
+      return { ingest, live: await openLiveSwarm(digest, ingest.partial) }
+    }
+    const starting = begin()
     const flight: Flight = { starting, finished: Promise.resolve() }
     const follow = async (): Promise<void> => {
       const begun = performance.now()
-      const ingest = await starting
-      const published = ingest.done.then((result) => publications.publish(result))
-      flight.blob = { state: 'arriving', ingest, published }
+      const { ingest, live } = await starting
+      const published = ingest.done.then((result) => publications.publish(result, live))
+      published.catch(() => live?.abandon())
+      flight.blob = { state: 'arriving', ingest, live, published }
       const { record } = await published
       log.info({ digest, length: record.length, torrent: record.torrentId, ms: Math.round(performance.now() - begun) }, 'blob published')
     }
@@ -80,16 +87,16 @@ export function createBlobs({ store, upstream, publications, log, random = Math.
       if (here) return here
       const joined = flights.get(digest)
       const flight = joined ?? launch(digest, target)
-      let ingest: Ingest
+      let length: number
       try {
-        ingest = await flight.starting
+        length = (await flight.starting).ingest.partial.length
       } catch (error) {
         // another requester's credential or repository was refused: that says nothing about this one
         if (joined && error instanceof PantalaError && REFUSALS.has(error.code)) return this.open(digest, target)
         throw error
       }
       // the flight's own bookkeeping runs first, unless everything is over already
-      return flight.blob ?? known(digest) ?? { state: 'complete', length: ingest.partial.length }
+      return flight.blob ?? known(digest) ?? { state: 'complete', length }
     },
     get arriving() {
       return flights.size

@@ -1,15 +1,18 @@
 import { decodeRecord, encodeRecord } from '../../common/api/record-codec.ts'
 import type { BlobRecord, SignedRecord } from '../../common/api/blobs.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
-import type { Digest } from '../../common/oci/digest.ts'
+import { parseDigest, type Digest } from '../../common/oci/digest.ts'
 import { readSpan } from '../../common/store/read-span.ts'
 import type { Store } from '../../common/store/store.ts'
 import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
 import { buildInfo, PIECE_LENGTH } from '../../swarm/metainfo.ts'
+import { infoOfRecord } from '../../swarm/record-info.ts'
+import { liveOfRecord } from '../../swarm/record-swarm.ts'
 import type { SigningKey } from '../../swarm/record.ts'
 import type { Seeding } from '../../swarm/seeding.ts'
 import { createBlobHasher, unitFor } from './blob-hasher.ts'
 import type { IngestResult } from './ingest.ts'
+import { liveRegistration, type LiveSwarm } from './live-swarms.ts'
 import type { Registrations } from './registrations.ts'
 
 export interface PublicationsOptions {
@@ -18,24 +21,35 @@ export interface PublicationsOptions {
   key: SigningKey
   seeding: Seeding
   registrations: Registrations
+  /** The engine runs live swarms. */
+  live: boolean
   log: Logger
 }
 
 /** Signs what has arrived whole, registers it with the trackers and seeds it. */
 export interface Publications {
-  /** Publishes a blob that was just committed. */
-  publish(result: IngestResult): Promise<SignedRecord>
+  /** Publishes a blob that was just committed; its live swarm goes on with the ordinary torrent beside it. */
+  publish(result: IngestResult, live?: LiveSwarm): Promise<SignedRecord>
   /** The signed record of a complete blob; made from the bytes on disk when it is lost. */
   record(digest: Digest): Promise<SignedRecord | undefined>
   /** Seeds everything in the store. */
   resume(signal: AbortSignal): Promise<void>
 }
 
-export function createPublications({ cluster, store, key, seeding, registrations, log }: PublicationsOptions): Publications {
-  const seed = async ({ record }: SignedRecord): Promise<void> => {
+export function createPublications({ cluster, store, key, seeding, registrations, live: runsLive, log }: PublicationsOptions): Publications {
+  const seed = async ({ record }: SignedRecord, running?: LiveSwarm): Promise<void> => {
     if (record.length === 0) return
     const { digest, length, pieceLength } = record
     registrations.add(parseInfoHash(record.torrentId), { kind: 'torrent', name: record.name ?? digest, digest, length, pieceLength, access: 'public' })
+    if (running) {
+      running.swarm.addTorrent(infoOfRecord(record))
+      running.tracked.add(parseInfoHash(record.torrentId))
+      running.tracked.completed()
+      await seeding.adopt(parseDigest(digest), running)
+      return
+    }
+    const live = runsLive ? liveOfRecord(record) : undefined
+    if (live) registrations.add(live.id, liveRegistration(digest, length, record.unit))
     await seeding.add(record)
   }
 
@@ -66,9 +80,9 @@ export function createPublications({ cluster, store, key, seeding, registrations
   }
 
   return {
-    async publish(result) {
+    async publish(result, live) {
       const signed = await signAndKeep(result)
-      await seed(signed)
+      await seed(signed, live)
       return signed
     },
     record,

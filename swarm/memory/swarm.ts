@@ -87,6 +87,10 @@ export class MemorySwarm implements Swarm {
     if (this.#progress.add(index)) this.#announce({ index, sources: [] })
   }
 
+  unitStored(index: number): void {
+    if (!this.#left && this.#storage.has(index) && this.#progress.add(index)) this.#announce({ index, sources: [] })
+  }
+
   prioritise(first: number, end: number): void {
     this.#wish = { first, end }
   }

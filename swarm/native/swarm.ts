@@ -131,6 +131,12 @@ export class NativeSwarm implements Swarm {
     this.#announce({ index, sources: [] })
   }
 
+  unitStored(index: number): void {
+    if (this.#stopping || this.#failure || !this.#units.note(index)) return
+    this.#downloader.drop(index)
+    this.#announce({ index, sources: [] })
+  }
+
   prioritise(first: number, end: number): void {
     this.#peers.wish(first, end)
     this.#downloader.wish(first, end)

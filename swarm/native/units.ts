@@ -69,6 +69,13 @@ export class Units {
     return writing
   }
 
+  /** Somebody else has put it into the storage. @returns false when it was known already or is not there */
+  note(index: number): boolean {
+    if (this.has(index) || this.#writing.has(index) || !this.storage.has(index)) return false
+    this.#mark(index)
+    return true
+  }
+
   /** Resolves when nothing is being written any more. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#writing.values())

@@ -44,6 +44,7 @@ export class WebtorrentSwarm implements Swarm {
   readonly #context: SwarmContext
   readonly #info: TorrentInfo
   readonly #store
+  readonly #storage: UnitStorage
   readonly #progress
   readonly #sources: Sources
   readonly #priority
@@ -67,6 +68,7 @@ export class WebtorrentSwarm implements Swarm {
     const onThrow = (error: unknown): void => this.#log.error({ error: errorFields(error) }, 'a listener failed')
     this.#units = createListeners<UnitEvent>(onThrow)
     this.#errors = createListeners<Error>(onThrow)
+    this.#storage = storage
     this.#progress = createProgress(storage)
     this.#store = chunkStore(storage, { onStored: (index) => this.#onStored(index), onFailure: (error) => this.#fail(error) })
     this.torrent = addTorrent(context.client, info, storage, this.#store)
@@ -99,6 +101,13 @@ export class WebtorrentSwarm implements Swarm {
     if (this.#progress.has(index)) return
     await this.#store.write(index, bytes)
     if (!this.#progress.add(index)) return
+    this.#sources.drop(index)
+    this.#announceUnit(index)
+    this.#units.emit({ index, sources: [] })
+  }
+
+  unitStored(index: number): void {
+    if (this.#destroyed || !this.#storage.has(index) || !this.#progress.add(index)) return
     this.#sources.drop(index)
     this.#announceUnit(index)
     this.#units.emit({ index, sources: [] })

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
-import { Download, type DownloadInit, type HttpRung } from '../../../agent/services/download.ts'
+import { Download } from '../../../agent/services/download.ts'
+import type { DownloadInit, HttpRung } from '../../../agent/services/download-init.ts'
 import type { Share } from '../../../agent/services/piece-ledger.ts'
 import type { BlobRecord } from '../../../common/api/blobs.ts'
 import { PantalaError } from '../../../common/errors.ts'

@@ -1,0 +1,52 @@
+import type { SignedRecord } from '../../common/api/blobs.ts'
+import type { Clock } from '../../common/lifecycle.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import type { PartialBlob } from '../../common/store/store.ts'
+import type { ByteSpan } from '../../common/store/units.ts'
+import type { Announcer } from '../../swarm/announcer.ts'
+import type { PeerAddress, Swarm, SwarmEngine } from '../../swarm/engine.ts'
+import type { TrackedIds } from '../../swarm/track-swarm.ts'
+import type { LadderLimits } from '../ladder.ts'
+import type { LiveSource } from './live-source.ts'
+import type { Share } from './piece-ledger.ts'
+
+/** A rung that is asked by HTTP. */
+export interface HttpRung {
+  /** The bytes of a span. */
+  open(span: ByteSpan, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
+  /** For the piece log. */
+  source: Share['source']
+}
+
+/** The swarm of a blob, joined once its record is known. */
+export interface JoinedSwarm {
+  swarm: Swarm
+  tracked: TrackedIds
+}
+
+export interface DownloadInit {
+  digest: Digest
+  partial: PartialBlob
+  /** Resolves with the record once somebody has it; undefined when nobody will. Must not reject. */
+  record: Promise<{ signed: SignedRecord; peers: readonly PeerAddress[] } | undefined>
+  /** The live swarm, while the blob is still arriving at the seeder. */
+  live?: LiveSource
+  /** Seeders over HTTP, if there are any. */
+  seeder: HttpRung | undefined
+  upstream: HttpRung
+  engine: SwarmEngine | undefined
+  announcer: Announcer
+  limits: LadderLimits
+  clock: Clock
+  log: Logger
+  /** Told of each verified unit with its sources. */
+  onUnit: (index: number, shares: readonly Share[]) => void
+  random?: () => number
+}
+
+export interface DownloadResult {
+  signed: SignedRecord | undefined
+  /** The swarm, still open over the complete blob. */
+  joined: JoinedSwarm | undefined
+}

@@ -1,0 +1,60 @@
+import type { SwarmRegistration } from '../../common/api/swarms.ts'
+import type { Logger } from '../../common/log.ts'
+import type { Digest } from '../../common/oci/digest.ts'
+import type { PartialBlob } from '../../common/store/store.ts'
+import type { Announcer } from '../../swarm/announcer.ts'
+import type { Swarm, SwarmEngine } from '../../swarm/engine.ts'
+import type { InfoHash } from '../../swarm/info-hash.ts'
+import { buildLiveInfo } from '../../swarm/live.ts'
+import { trackSwarm, type TrackedIds } from '../../swarm/track-swarm.ts'
+import { NO_HASHES } from '../../swarm/unit-hashes.ts'
+import type { Registrations } from './registrations.ts'
+
+/** The swarm of a blob that is still arriving: each unit may be fetched as soon as it is hashed. */
+export interface LiveSwarm {
+  readonly id: InfoHash
+  readonly swarm: Swarm
+  readonly tracked: TrackedIds
+  /** The blob will not become complete. */
+  abandon(): Promise<void>
+}
+
+export interface LiveSwarmsOptions {
+  cluster: string
+  engine: SwarmEngine
+  announcer: Announcer
+  registrations: Registrations
+  log: Logger
+}
+
+/** Opens the live swarm of a download from upstream; undefined where the engine has none, or there is nothing to share. */
+export type OpenLiveSwarm = (digest: Digest, partial: PartialBlob) => Promise<LiveSwarm | undefined>
+
+export function createLiveSwarms({ cluster, engine, announcer, registrations, log }: LiveSwarmsOptions): OpenLiveSwarm {
+  return async (digest, partial) => {
+    const { length, unit, generation } = partial
+    if (!engine.live || length === 0) return undefined
+    const { id, info } = buildLiveInfo({ length, name: digest, unit, source: cluster, generation })
+    // what is missing comes from upstream alone
+    const swarm = await engine.open({ id, info, hashes: NO_HASHES }, partial)
+    const endUnits = partial.onUnit((index) => swarm.unitStored(index))
+    registrations.add(id, liveRegistration(digest, length, unit))
+    const tracked = trackSwarm(announcer, swarm, [id])
+    log.debug({ digest, swarm: id, length, unit }, 'live swarm opened')
+    return {
+      id,
+      swarm,
+      tracked,
+      async abandon() {
+        endUnits()
+        registrations.remove(id)
+        await tracked.stop()
+        await swarm.stop()
+      },
+    }
+  }
+}
+
+export function liveRegistration(digest: string, length: number, unit: number): Omit<SwarmRegistration, 'seeder'> {
+  return { kind: 'live', name: digest, digest, length, pieceLength: unit, access: 'public' }
+}
