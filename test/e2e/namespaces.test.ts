@@ -51,7 +51,7 @@ test('two agents behind one published port each feed each other', async (t) => {
   )
   await eventually('the first agent is known to have it', async () => {
     const { peers } = JSON.parse(await supernode.run('curl', ['-s', 'http://127.0.0.1:8001/v1/peers'])) as { peers: { role: string; swarms: number; host: string; port: number }[] }
-    return peers.some((peer) => peer.role === 'agent' && peer.swarms === image.blobs.length && peer.host === agents[0].ip && peer.port === 65001)
+    return peers.some((peer) => peer.role === 'agent' && peer.swarms === 2 * image.blobs.length && peer.host === agents[0].ip && peer.port === 65001)
   })
   await agents[1].run('skopeo', ['inspect', '--raw', '--tls-verify=false', 'docker://127.0.0.1:65001/team/app:v1'])
   // the seeder falls silent: only the other agent can have the blobs now, and the tag is the last known

@@ -13,6 +13,7 @@ const PACKAGES = {
   ip: 'iproute2',
   iptables: 'iptables',
   'transmission-cli': 'transmission-cli',
+  'python3-libtorrent': 'python3-libtorrent',
 } as const
 export type Program = keyof typeof PACKAGES
 

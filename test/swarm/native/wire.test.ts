@@ -1,0 +1,105 @@
+import fc from 'fast-check'
+import test from 'ava'
+import { Bitset } from '../../../swarm/native/bitset.ts'
+import { encodeExtended, encodeHandshake, parseExtended, parseHandshake } from '../../../swarm/native/handshake.ts'
+import { blockMessage, have, KEEP_ALIVE, MESSAGE, pieceHead, plain, withPayload } from '../../../swarm/native/messages.ts'
+import { WireParser } from '../../../swarm/native/wire-parser.ts'
+import { parseInfoHash } from '../../../swarm/info-hash.ts'
+
+type Heard = { kind: 'message'; id: number; payload: string } | { kind: 'block'; piece: number; offset: number; data: string }
+
+/** Parses a stream that comes in portions. */
+function parse(portions: readonly Uint8Array[]): Heard[] {
+  const heard: Heard[] = []
+  let target = Buffer.alloc(0)
+  const parser = new WireParser({
+    onMessage: (id, payload) => heard.push({ kind: 'message', id, payload: Buffer.from(payload).toString('hex') }),
+    onBlock({ length }) {
+      target = Buffer.alloc(length)
+      return target
+    },
+    onBlockEnd: ({ piece, offset }) => heard.push({ kind: 'block', piece, offset, data: target.toString('hex') }),
+  })
+  for (const portion of portions) parser.push(portion)
+  return heard
+}
+
+const uint32 = fc.integer({ min: 0, max: 0xffffffff })
+const message = fc.oneof(
+  fc.constant({ bytes: KEEP_ALIVE, heard: [] as Heard[] }),
+  fc.constantFrom(0, 1, 2, 3, 14, 15).map((id) => ({ bytes: plain(id), heard: [{ kind: 'message', id, payload: '' }] as Heard[] })),
+  uint32.map((piece) => ({ bytes: have(piece), heard: [{ kind: 'message', id: MESSAGE.have, payload: have(piece).subarray(5).toString('hex') }] as Heard[] })),
+  fc.tuple(uint32, uint32, uint32).map(([piece, offset, length]) => {
+    const bytes = blockMessage(MESSAGE.request, { piece, offset, length })
+    return { bytes, heard: [{ kind: 'message', id: MESSAGE.request, payload: bytes.subarray(5).toString('hex') }] as Heard[] }
+  }),
+  fc.uint8Array({ maxLength: 3000 }).map((payload) => ({
+    bytes: withPayload(MESSAGE.extended, payload),
+    heard: [{ kind: 'message', id: MESSAGE.extended, payload: Buffer.from(payload).toString('hex') }] as Heard[],
+  })),
+  fc.tuple(uint32, uint32, fc.uint8Array({ minLength: 1, maxLength: 3000 })).map(([piece, offset, data]) => ({
+    bytes: Buffer.concat([pieceHead({ piece, offset, length: data.length }), data]),
+    heard: [{ kind: 'block', piece, offset, data: Buffer.from(data).toString('hex') }] as Heard[],
+  })),
+)
+
+test('whatever portions a stream comes in, the same messages are heard', (t) => {
+  fc.assert(
+    fc.property(fc.array(message, { maxLength: 20 }), fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 1, maxLength: 50 }), (messages, sizes) => {
+      const stream = Buffer.concat(messages.map(({ bytes }) => bytes))
+      const portions: Buffer[] = []
+      for (let at = 0, i = 0; at < stream.length; i++) {
+        const size = sizes[i % sizes.length] ?? 1
+        portions.push(stream.subarray(at, at + size))
+        at += size
+      }
+      t.deepEqual(
+        parse(portions),
+        messages.flatMap(({ heard }) => heard),
+      )
+    }),
+  )
+})
+
+test('garbage never does more than end the connection', (t) => {
+  fc.assert(
+    fc.property(fc.array(fc.uint8Array({ maxLength: 2000 }), { maxLength: 20 }), (portions) => {
+      try {
+        parse(portions)
+      } catch (error) {
+        t.regex((error as Error).message, /expected at most/)
+      }
+    }),
+  )
+  t.throws(() => parse([Buffer.from([0x7f, 0xff, 0xff, 0xff])]), { message: /a message of 2147483647 bytes/ })
+  t.throws(() => parse([pieceHead({ piece: 0, offset: 0, length: 512 * 1024 })]), { message: /a block of 524288 bytes/ })
+})
+
+test('handshakes are read as they were written', (t) => {
+  const id = parseInfoHash('12'.repeat(20))
+  const bytes = encodeHandshake(id, '34'.repeat(20))
+  t.is(bytes.length, 68)
+  t.deepEqual(parseHandshake(bytes), { id, peerId: '34'.repeat(20), extensions: true, fast: true })
+  bytes[3] = 0
+  t.is(parseHandshake(bytes), undefined)
+  const said = parseExtended(encodeExtended({ port: 6881, requests: 100, blockBytes: 131072, wants: { first: 3, end: 9 } }).subarray(1))
+  t.deepEqual(said, { port: 6881, requests: 100, blockBytes: 131072, wants: { first: 3, end: 9 }, wantId: 1 })
+  t.deepEqual(parseExtended(Buffer.from('d1:pi99999e4:reqqi-1ee')), { port: undefined, requests: undefined, blockBytes: undefined, wants: undefined, wantId: undefined })
+  for (const junk of ['', 'x', 'd', 'i1e', `d1:m${'d1:a'.repeat(1000)}`]) t.is(parseExtended(Buffer.from(junk)), undefined, junk.slice(0, 20))
+})
+
+test('bitfields keep what they are told, and refuse a wrong size and spare bits', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 200 }), fc.array(fc.nat(250), { maxLength: 50 }), (size, indices) => {
+      const set = new Bitset(size)
+      for (const index of indices) set.add(index)
+      const inside = [...new Set(indices.filter((index) => index < size))].sort((a, b) => a - b)
+      t.is(set.count, inside.length)
+      const again = Bitset.parse(set.bytes(), size)
+      t.deepEqual(again && Array.from({ length: size }, (_, index) => index).filter((index) => again.has(index)), inside)
+    }),
+  )
+  t.is(Bitset.parse(Buffer.from([0xff]), 9), undefined)
+  t.is(Bitset.parse(Buffer.from([0xff]), 7), undefined)
+  t.is(Bitset.parse(Buffer.from([0xfe]), 7)?.full, true)
+})
