@@ -13,6 +13,10 @@ const MAX_UNITS = 48
 const MIN_UNITS = 6
 /** A peer is asked for so much at a time, in whole units, at least two and at most four. */
 const ASKED_BYTES = 2 * 1024 * 1024
+/** A peer that sends now has its next units in its socket already: they are not taken from it to be sent twice. */
+const SENDING_WITHIN_MS = 500
+const MIN_STEAL_FROM_SENDER = 3
+const MIN_STEAL_FROM_SILENT = 2
 /** A peer that was asked and sends nothing for this long is asked for no more than one unit. */
 const SNUB_AFTER_MS = 5_000
 
@@ -197,10 +201,13 @@ export class Downloader {
   }
 
   #steal(peer: Peer): number | undefined {
+    const { now } = this.#options
     const waiting = [...this.#options.peers()].flatMap((from) => {
       // what was asked for last is the least likely to be on its way already
       const newest = [...from.assigned.values()].at(-1)
-      return from === peer || !newest || newest.assembly || from.assigned.size < 2 ? [] : [{ index: newest.index, from, queued: from.assigned.size }]
+      const busy = now() - from.lastBlockAt < SENDING_WITHIN_MS
+      const spare = busy ? MIN_STEAL_FROM_SENDER : MIN_STEAL_FROM_SILENT
+      return from === peer || !newest || newest.assembly || from.assigned.size < spare ? [] : [{ index: newest.index, from, queued: from.assigned.size }]
     })
     const stolen = stealUnit({ waiting, offered: (unit) => peer.offers(unit) })
     if (!stolen) return undefined
