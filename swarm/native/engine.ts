@@ -17,6 +17,7 @@ const DIAL_TIMEOUT_MS = 5_000
 const MAX_HALF_OPEN = 30
 /** Connections whose handshake has not come. */
 const MAX_UNDECIDED = 100
+const TICK_MS = 500
 
 export interface NativeOptions {
   /** 20 bytes as 40 hex digits. */
@@ -49,6 +50,8 @@ class NativeEngine implements SwarmEngine {
   /** Sockets before their handshake is through. */
   readonly #undecided = new Set<Socket>()
   #dialling = 0
+  #connections = 0
+  #tick: NodeJS.Timeout | undefined
   #state: 'idle' | 'running' = 'idle'
 
   constructor({ peerId, listenPort = () => undefined, maxConnections, uploadLimit, downloadLimit, log, now = () => performance.now(), random = Math.random }: NativeOptions) {
@@ -60,7 +63,10 @@ class NativeEngine implements SwarmEngine {
       uploadLimit: new RateLimit(uploadLimit, now),
       downloadLimit: new RateLimit(downloadLimit, now),
       totals: this.#totals,
-      hasRoom: () => this.#connections() < maxConnections && this.#dialling < MAX_HALF_OPEN,
+      onConnections: (change) => {
+        this.#connections += change
+      },
+      hasRoom: () => this.#connections < maxConnections && this.#dialling < MAX_HALF_OPEN,
       dial: (address, swarm) => this.#dial(address, swarm),
       alias: (id, swarm) => this.#alias(id, swarm),
       onStop: (swarm) => this.#forget(swarm),
@@ -71,7 +77,12 @@ class NativeEngine implements SwarmEngine {
   }
 
   async start(): Promise<void> {
+    if (this.#state === 'running') return
     this.#state = 'running'
+    this.#tick = setInterval(() => {
+      for (const swarm of this.#swarms.values()) swarm.tick()
+    }, TICK_MS)
+    this.#tick.unref()
   }
 
   async open(spec: SwarmSpec, storage: UnitStorage): Promise<Swarm> {
@@ -85,7 +96,7 @@ class NativeEngine implements SwarmEngine {
   }
 
   accept(socket: Socket): void {
-    if (this.#state !== 'running' || this.#undecided.size >= MAX_UNDECIDED || this.#connections() >= this.#maxConnections) {
+    if (this.#state !== 'running' || this.#undecided.size >= MAX_UNDECIDED || this.#connections >= this.#maxConnections) {
       socket.destroy()
       return
     }
@@ -93,20 +104,14 @@ class NativeEngine implements SwarmEngine {
   }
 
   stats(): EngineStats {
-    const swarms = new Set(this.#swarms.values())
-    return { swarms: swarms.size, peers: this.#connections(), ...this.#totals }
+    return { swarms: new Set(this.#swarms.values()).size, peers: this.#connections, ...this.#totals }
   }
 
   async stop(): Promise<void> {
     this.#state = 'idle'
+    clearInterval(this.#tick)
     for (const socket of this.#undecided) socket.destroy()
     await Promise.all([...new Set(this.#swarms.values())].map((swarm) => swarm.stop()))
-  }
-
-  #connections(): number {
-    let connections = 0
-    for (const swarm of new Set(this.#swarms.values())) connections += swarm.connections
-    return connections
   }
 
   async #welcome(socket: Socket): Promise<void> {

@@ -31,6 +31,8 @@ export interface PeerSetOptions {
   uploader: Uploader
   superSeeding: SuperSeeding | undefined
   dialler: Dialler
+  /** A connection has been taken over (1) or has ended (-1). */
+  onConnections: (change: 1 | -1) => void
   now: () => number
   log: Logger
 }
@@ -60,7 +62,7 @@ export class PeerSet implements ProtocolEvents {
 
   /** Takes over a connection after both handshakes. */
   adopt(socket: Socket, handshake: Handshake, early: Uint8Array, address: PeerAddress, dialled: boolean): void {
-    const { views, units, downloader, uploader, dialler, peers, listenPort, now, log } = this.#options
+    const { views, units, downloader, uploader, dialler, peers, listenPort, onConnections, now, log } = this.#options
     const view = views.find(({ id }) => id === handshake.id)
     if (!view) {
       socket.destroy()
@@ -75,6 +77,7 @@ export class PeerSet implements ProtocolEvents {
     })
     const peer = new Peer(connection, view, now())
     peers.add(peer)
+    onConnections(1)
     dialler.connected(address)
     greet(peer, { units: units.count, has: (unit) => units.has(unit), hidden: this.#hides(peer), port: listenPort(), wants: this.#wish })
     // who is served, and when, is decided request by request
@@ -178,8 +181,9 @@ export class PeerSet implements ProtocolEvents {
   }
 
   #onClose(peer: Peer, error: Error | undefined): void {
-    const { peers, availability, downloader, uploader, dialler, superSeeding, now, log } = this.#options
+    const { peers, availability, downloader, uploader, dialler, superSeeding, onConnections, now, log } = this.#options
     if (!peers.delete(peer)) return
+    onConnections(-1)
     availability.forget(peer)
     uploader.drained(peer)
     if (peer.connection.dialled) dialler.lost(peer.connection.address, now() - peer.connectedAt > LASTING_MS)

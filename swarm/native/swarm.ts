@@ -19,8 +19,6 @@ import { Units } from './units.ts'
 import { Uploader } from './uploader.ts'
 import { createView, type View } from './view.ts'
 
-const TICK_MS = 500
-
 /** What swarms of one engine share. */
 export interface SwarmContext {
   peerId: string
@@ -28,6 +26,8 @@ export interface SwarmContext {
   uploadLimit: RateLimit
   downloadLimit: RateLimit
   totals: { uploaded: number; downloaded: number }
+  /** A connection has been taken over (1) or has ended (-1). */
+  onConnections: (change: 1 | -1) => void
   /** Room for another connection. */
   hasRoom: () => boolean
   /** Dials a peer; the connection arrives by {@link NativeSwarm.adopt}. Rejects when it can not be made. */
@@ -63,7 +63,6 @@ export class NativeSwarm implements Swarm {
   readonly #unitEvents
   readonly #errors
   readonly #endGrowth: () => void
-  readonly #tick: NodeJS.Timeout
   #downloaded = 0
   #uploaded = 0
   #wasted = 0
@@ -98,20 +97,15 @@ export class NativeSwarm implements Swarm {
       uploader: this.#uploader,
       superSeeding: superSeeding ? new SuperSeeding({ units, availability, peers, view, random }) : undefined,
       dialler: this.#dialler,
+      onConnections: context.onConnections,
       now,
       log: this.#log,
     })
     this.#endGrowth = hashes.onGrowth(() => this.#downloader.fillAll())
-    this.#tick = setInterval(() => this.#onTick(), TICK_MS)
-    this.#tick.unref()
   }
 
   get complete(): boolean {
     return this.#units.left === 0
-  }
-
-  get connections(): number {
-    return this.#connected.size
   }
 
   addPeers(peers: readonly PeerAddress[]): void {
@@ -226,7 +220,9 @@ export class NativeSwarm implements Swarm {
     this.#context.totals.uploaded += bytes
   }
 
-  #onTick(): void {
+  /** What has to be looked after every now and then; costs nothing where nothing goes on. */
+  tick(): void {
+    if (this.complete && this.#connected.size === 0) return
     this.#downloader.checkSnubs()
     this.#dialler.dialMore()
     this.#peers.closeIdlePairs()
@@ -243,7 +239,6 @@ export class NativeSwarm implements Swarm {
   }
 
   async #leave(): Promise<void> {
-    clearInterval(this.#tick)
     this.#endGrowth()
     this.#dialler.stop()
     this.#downloader.stop()

@@ -15,7 +15,10 @@ test('four agents pull a cold image at once: upstream is asked once, and they fe
   const agents = await Promise.all(Array.from({ length: 4 }, () => startAgent(t, { nodes: supernode.tracker, registry: registry.url })))
   const pulls = await Promise.all(agents.map(({ mirror }) => pull(t, mirror, 'team/app:v1')))
   for (const { digest } of pulls) t.is(digest, image.digest)
-  t.deepEqual([...registry.blobGets().values()], image.blobs.map(() => 1))
+  t.deepEqual(
+    [...registry.blobGets().values()],
+    image.blobs.map(() => 1),
+  )
   const lines = (await Promise.all(agents.map((agent) => agent.pieces()))).flat()
   const fromPeers = lines.filter((line) => !line.includes('cdnnode')).length
   t.true(fromPeers > 0, `${fromPeers} of ${lines.length} lines name another agent`)
