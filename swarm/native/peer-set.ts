@@ -80,8 +80,6 @@ export class PeerSet implements ProtocolEvents {
     onConnections(1)
     dialler.connected(address)
     greet(peer, { units: units.count, has: (unit) => units.has(unit), hidden: this.#hides(peer), port: listenPort(), wants: this.#wish })
-    // who is served, and when, is decided request by request
-    connection.send(MESSAGE.unchoke)
     log.debug({ peer: connection.peerId, address, dialled }, 'peer connected')
     connection.start(early)
   }
@@ -161,12 +159,25 @@ export class PeerSet implements ProtocolEvents {
     downloader.rejected(peer, block)
   }
 
-  onIntroduced(): void {
+  onIntroduced(peer: Peer): void {
+    // it runs this engine: no need to wait until it says what it wants
+    if (peer.wantId !== undefined) this.#unchoke(peer)
     this.#options.superSeeding?.reveal()
+  }
+
+  onInterested(peer: Peer): void {
+    this.#unchoke(peer)
   }
 
   onWants(): void {
     this.#options.superSeeding?.reveal()
+  }
+
+  /** For good: who is served, and when, is decided request by request. */
+  #unchoke(peer: Peer): void {
+    if (peer.unchoked) return
+    peer.unchoked = true
+    peer.connection.send(MESSAGE.unchoke)
   }
 
   #hides(peer: Peer): boolean {

@@ -40,7 +40,8 @@ export class Peer {
   serving = false
   /** It does not send us anything now. */
   choking = true
-  interested = false
+  /** It may ask us. */
+  unchoked = false
   saidInterested = false
   /** It has sent nothing for a while although it was asked. */
   snubbed = false

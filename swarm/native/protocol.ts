@@ -19,6 +19,8 @@ export interface ProtocolEvents {
   onRequest(peer: Peer, block: BlockRequest): void
   onCancel(peer: Peer, block: BlockRequest): void
   onReject(peer: Peer, block: BlockRequest): void
+  /** It would ask for something. Ordinary clients expect to be unchoked after this and not before. */
+  onInterested(peer: Peer): void
   /** It has said who it is. */
   onIntroduced(peer: Peer): void
   /** What its readers wait for has changed. */
@@ -57,10 +59,9 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
       events.onUnchoke(peer)
       return
     case MESSAGE.interested:
-      peer.interested = true
+      events.onInterested(peer)
       return
     case MESSAGE.notInterested:
-      peer.interested = false
       return
     case MESSAGE.have:
       expect(bytes.length === 4 && bytes.readUInt32BE(0) < peer.have.size, 'have')
