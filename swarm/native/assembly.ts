@@ -35,6 +35,11 @@ export class Assembly<P> {
     return this.#left === 0
   }
 
+  /** Bytes that have not come; counted in whole slots. */
+  get left(): number {
+    return Math.min(this.size, this.#left * SLOT_BYTES)
+  }
+
   /** Where bytes from `start` (of the blob) belong. */
   target(start: number, length: number): Buffer {
     const at = start - this.span.start

@@ -3,20 +3,20 @@ import { Assembly } from './assembly.ts'
 import { BufferPool } from './buffer-pool.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
-import { pickUnit, stealUnit } from './picker.ts'
+import { pickUnit } from './picker.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { takeOver } from './takeover.ts'
 import type { Units } from './units.ts'
 
 /** Memory for units on their way, in one swarm. */
 const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
 const MAX_UNITS = 48
 const MIN_UNITS = 6
-/** A peer is asked for so much at a time, in whole units, at least two and at most four. */
-const ASKED_BYTES = 2 * 1024 * 1024
-/** A peer that sends now has its next units in its socket already: they are not taken from it to be sent twice. */
-const SENDING_WITHIN_MS = 500
-const MIN_STEAL_FROM_SENDER = 3
-const MIN_STEAL_FROM_SILENT = 2
+/** A peer is asked for as much as it sends in this time, in whole units. */
+const WINDOW_SECONDS = 0.4
+const MIN_WINDOW_BYTES = 256 * 1024
+/** A cancelled block is answered by a reject or by its data; whoever does neither in this time has lost it. */
+const YIELD_TIMEOUT_MS = 2_000
 /** A peer that was asked and sends nothing for this long is asked for no more than one unit. */
 const SNUB_AFTER_MS = 5_000
 
@@ -38,11 +38,12 @@ export class Downloader {
   readonly #options: DownloaderOptions
   readonly #pool: BufferPool
   readonly #maxUnits: number
-  readonly #perPeer: number
   /** Who was asked for each unit that is on its way. */
   readonly #asked = new Map<number, Peer>()
   /** Units that were begun and whose peer has gone. */
   readonly #begun = new Map<number, Assembly<Peer>>()
+  /** Idle peers and the units that they are to take over. */
+  readonly #successors = new Map<Peer, Assignment>()
   #wish: { first: number; end: number } | undefined
   #retry: NodeJS.Timeout | undefined
 
@@ -50,7 +51,6 @@ export class Downloader {
     const { unit, length } = options.units.storage
     this.#options = options
     this.#maxUnits = Math.max(MIN_UNITS, Math.min(MAX_UNITS, Math.floor(MAX_BUFFERED_BYTES / unit)))
-    this.#perPeer = Math.min(4, Math.max(2, Math.floor(ASKED_BYTES / unit)))
     this.#pool = new BufferPool(Math.min(unit, length), this.#maxUnits)
   }
 
@@ -92,6 +92,7 @@ export class Downloader {
     peer.lastBlockAt = now()
     peer.snubbed = false
     peer.downloaded += block.length
+    peer.rate.add(block.length, peer.lastBlockAt)
     if (peer.requested.get(start) !== block.length || !assignment?.assembly) {
       onWaste(block.length)
       return
@@ -102,23 +103,29 @@ export class Downloader {
     if (assembly.whole) {
       this.#forget(peer, assignment)
       onWhole(assembly)
-    }
+    } else this.#yieldIfDone(peer, assignment)
     this.fill(peer)
   }
 
-  /** A block will not come. */
-  rejected(peer: Peer, block: BlockRequest): void {
+  /** A block will not come. @returns whether that is news: not the answer to a cancellation */
+  rejected(peer: Peer, block: BlockRequest): boolean {
     const start = block.piece * peer.view.pieceLength + block.offset
-    if (!peer.requested.delete(start)) return
     const assignment = peer.assigned.get(Math.floor(start / this.#options.units.storage.unit))
+    if (!peer.requested.delete(start)) return false
+    if (assignment?.yielding !== undefined) {
+      this.#yieldIfDone(peer, assignment)
+      return false
+    }
     if (assignment) this.#giveBack(peer, assignment)
     this.#fillOthers(peer)
+    return true
   }
 
   /** The peer sends nothing more of what it was asked for. */
   release(peer: Peer): void {
     for (const assignment of [...peer.assigned.values()]) this.#giveBack(peer, assignment)
     peer.requested.clear()
+    this.#successors.delete(peer)
     this.#fillOthers(peer)
   }
 
@@ -145,6 +152,11 @@ export class Downloader {
   checkSnubs(): void {
     const now = this.#options.now()
     for (const peer of this.#options.peers()) {
+      for (const assignment of [...peer.assigned.values()]) {
+        if (assignment.yielding === undefined || now - assignment.yielding < YIELD_TIMEOUT_MS) continue
+        for (const at of this.#requestedOf(peer, assignment.index)) peer.requested.delete(at)
+        this.#yieldIfDone(peer, assignment)
+      }
       const since = Math.max(peer.lastBlockAt, ...[...peer.assigned.values()].map((assignment) => assignment.since))
       if (peer.assigned.size === 0 || peer.snubbed || now - since < SNUB_AFTER_MS) continue
       peer.snubbed = true
@@ -160,6 +172,7 @@ export class Downloader {
   #askBlock(peer: Peer): boolean {
     const { limit, units } = this.#options
     for (const assignment of peer.assigned.values()) {
+      if (assignment.yielding !== undefined) continue
       const { start, end } = unitSpan(assignment.index, units.storage.length, units.storage.unit)
       const from = assignment.next
       const span = assignment.assembly ? assignment.assembly.nextBlock(from, peer.blockBytes) : from < end ? { start: from, end: Math.min(end, from + peer.blockBytes) } : undefined
@@ -178,7 +191,8 @@ export class Downloader {
   /** Gives a peer another unit. */
   #assign(peer: Peer): boolean {
     const { units, availability, random, now } = this.#options
-    if (peer.assigned.size >= (peer.snubbed ? 1 : this.#perPeer)) return false
+    const window = peer.snubbed ? 1 : Math.max(MIN_WINDOW_BYTES, peer.rate.value(now()) * WINDOW_SECONDS)
+    if (this.#outstanding(peer) >= window) return false
     const index =
       this.#asked.size + units.writing < this.#maxUnits
         ? pickUnit({
@@ -190,41 +204,73 @@ export class Downloader {
             random,
           })
         : undefined
-    const chosen = index ?? (peer.assigned.size === 0 ? this.#steal(peer) : undefined)
+    const chosen = index ?? (peer.assigned.size === 0 ? this.#takeOver(peer) : undefined)
     if (chosen === undefined) return false
     const begun = this.#begun.get(chosen)
     this.#begun.delete(chosen)
     const { start } = unitSpan(chosen, units.storage.length, units.storage.unit)
-    peer.assigned.set(chosen, { index: chosen, next: start, assembly: begun, since: now() })
+    peer.assigned.set(chosen, { index: chosen, next: start, assembly: begun, since: now(), yielding: undefined })
     this.#asked.set(chosen, peer)
     return true
   }
 
-  #steal(peer: Peer): number | undefined {
-    const { now } = this.#options
-    const waiting = [...this.#options.peers()].flatMap((from) => {
-      // what was asked for last is the least likely to be on its way already
-      const newest = [...from.assigned.values()].at(-1)
-      const busy = now() - from.lastBlockAt < SENDING_WITHIN_MS
-      const spare = busy ? MIN_STEAL_FROM_SENDER : MIN_STEAL_FROM_SILENT
-      return from === peer || !newest || newest.assembly || from.assigned.size < spare ? [] : [{ index: newest.index, from, queued: from.assigned.size }]
+  /** Has an idle peer send what a busier one would send last. @returns the unit when it is free at once */
+  #takeOver(peer: Peer): number | undefined {
+    const now = this.#options.now()
+    if (this.#successors.has(peer)) return undefined
+    const busy = [...this.#options.peers()].flatMap((from) => {
+      const last = [...from.assigned.values()].findLast(({ yielding }) => yielding === undefined)
+      if (from === peer || !last) return []
+      return [{ from, index: last.index, left: this.#left(last), outstanding: this.#outstanding(from), rate: from.rate.value(now) }]
     })
-    const stolen = stealUnit({ waiting, offered: (unit) => peer.offers(unit) })
-    if (!stolen) return undefined
-    const assignment = stolen.from.assigned.get(stolen.index)
-    this.#cancel(stolen.from, stolen.index)
-    if (assignment) this.#forget(stolen.from, assignment)
-    return stolen.index
+    const taken = takeOver({ busy, offered: (unit) => peer.offers(unit), rate: peer.rate.value(now) })
+    const assignment = taken?.from.assigned.get(taken.index)
+    if (!taken || !assignment) return undefined
+    const requested = this.#requestedOf(taken.from, taken.index)
+    if (taken.from.connection.fast && requested.length > 0) {
+      assignment.yielding = now
+      this.#successors.set(peer, assignment)
+      for (const at of requested) this.#sendCancel(taken.from, at)
+      return undefined
+    }
+    this.#cancel(taken.from, taken.index)
+    this.#giveBack(taken.from, assignment)
+    return taken.index
+  }
+
+  /** When the last answer has come, somebody else may be asked for the rest. */
+  #yieldIfDone(peer: Peer, assignment: Assignment): void {
+    if (assignment.yielding === undefined || this.#requestedOf(peer, assignment.index).length > 0) return
+    this.#giveBack(peer, assignment)
+    this.#fillOthers(peer)
+  }
+
+  #left({ index, assembly }: Assignment): number {
+    return assembly?.left ?? this.#options.units.size(index)
+  }
+
+  #outstanding(peer: Peer): number {
+    let bytes = 0
+    for (const assignment of peer.assigned.values()) bytes += this.#left(assignment)
+    return bytes
+  }
+
+  /** First bytes of the unit's blocks that were asked for and have not come. */
+  #requestedOf(peer: Peer, index: number): number[] {
+    const { start, end } = unitSpan(index, this.#options.units.storage.length, this.#options.units.storage.unit)
+    return [...peer.requested.keys()].filter((at) => at >= start && at < end)
   }
 
   #cancel(peer: Peer, index: number): void {
-    const { start, end } = unitSpan(index, this.#options.units.storage.length, this.#options.units.storage.unit)
-    for (const [at, length] of [...peer.requested]) {
-      if (at < start || at >= end) continue
+    for (const at of this.#requestedOf(peer, index)) {
+      this.#sendCancel(peer, at)
       peer.requested.delete(at)
-      const piece = Math.floor(at / peer.view.pieceLength)
-      peer.connection.sendCancel({ piece, offset: at - piece * peer.view.pieceLength, length })
     }
+  }
+
+  #sendCancel(peer: Peer, at: number): void {
+    const piece = Math.floor(at / peer.view.pieceLength)
+    peer.connection.sendCancel({ piece, offset: at - piece * peer.view.pieceLength, length: peer.requested.get(at) ?? 0 })
   }
 
   #assembly(index: number): Assembly<Peer> {
@@ -232,9 +278,11 @@ export class Downloader {
     return new Assembly<Peer>(index, length, unit, this.#pool.take())
   }
 
-  #forget(peer: Peer, { index }: Assignment): void {
-    peer.assigned.delete(index)
-    this.#asked.delete(index)
+  #forget(peer: Peer, assignment: Assignment): void {
+    peer.assigned.delete(assignment.index)
+    this.#asked.delete(assignment.index)
+    if (assignment.yielding === undefined) return
+    for (const [successor, awaited] of this.#successors) if (awaited === assignment) this.#successors.delete(successor)
   }
 
   #giveBack(peer: Peer, assignment: Assignment): void {

@@ -155,8 +155,8 @@ export class PeerSet implements ProtocolEvents {
 
   onReject(peer: Peer, block: BlockRequest): void {
     const { availability, downloader } = this.#options
-    if (peer.have.delete(block.piece)) availability.has(peer, block.piece, -1)
-    downloader.rejected(peer, block)
+    const refused = downloader.rejected(peer, block)
+    if (refused && peer.have.delete(block.piece)) availability.has(peer, block.piece, -1)
   }
 
   onIntroduced(peer: Peer): void {

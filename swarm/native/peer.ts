@@ -6,6 +6,7 @@ import { Bitset } from './bitset.ts'
 import type { Connection } from './connection.ts'
 import type { ExtendedHandshake } from './handshake.ts'
 import type { BlockRequest } from './messages.ts'
+import { RateMeter } from './rate-meter.ts'
 import { pieceOf, type View } from './view.ts'
 
 /** Requests that ordinary clients queue when they do not say. */
@@ -20,6 +21,8 @@ export interface Assignment {
   /** Set when its first byte arrives. */
   assembly: Assembly<Peer> | undefined
   since: number
+  /** Since when another peer is to send it instead: what was asked for is cancelled, and the answers are awaited. */
+  yielding: number | undefined
 }
 
 /** What is known of one connected peer, and what goes on with it. */
@@ -49,6 +52,8 @@ export class Peer {
   readonly connectedAt: number
   downloaded = 0
   uploaded = 0
+  /** What it sent us of late. */
+  readonly rate = new RateMeter()
   blockBytes = SLOT_BYTES
   /** Units that its readers wait for. */
   wants: { first: number; end: number } | undefined

@@ -33,18 +33,3 @@ export function pickUnit({ count, wanted, offered, availability, wish, random }:
   }
   return best
 }
-
-export interface StealQuestion<P> {
-  /** Units that others have been asked for and have not begun to send. */
-  waiting: readonly { index: number; from: P; queued: number }[]
-  offered: (index: number) => boolean
-}
-
-/** At the end, when an idle peer has nothing left to be asked for: takes over what waits longest behind others, so that nothing is sent twice. */
-export function stealUnit<P>({ waiting, offered }: StealQuestion<P>): { index: number; from: P } | undefined {
-  let best: { index: number; from: P; queued: number } | undefined
-  for (const candidate of waiting) {
-    if (candidate.queued > (best?.queued ?? 0) && offered(candidate.index)) best = candidate
-  }
-  return best && { index: best.index, from: best.from }
-}

@@ -1,10 +1,11 @@
 import fc from 'fast-check'
 import test from 'ava'
-import { pickUnit, stealUnit } from '../../../swarm/native/picker.ts'
+import { pickUnit } from '../../../swarm/native/picker.ts'
 import { RateLimit } from '../../../swarm/native/rate-limit.ts'
 import { nextReveal, shownAtOnce, type RevealPeer } from '../../../swarm/native/reveal-policy.ts'
 import { Suspects } from '../../../swarm/native/suspects.ts'
 import { Assembly } from '../../../swarm/native/assembly.ts'
+import { takeOver } from '../../../swarm/native/takeover.ts'
 import { nextUpload, UPLOADS_AT_ONCE } from '../../../swarm/native/upload-policy.ts'
 
 test('the rarest unit that the peer offers is picked, never one that is not wanted', (t) => {
@@ -48,17 +49,18 @@ test("a reader's units come first, as far as the peer has them", (t) => {
   t.is(pickUnit({ ...question, offered: () => true, wish: { first: 7, end: 9 } }), 7)
   t.is(pickUnit({ ...question, offered: (index) => index !== 7, wish: { first: 7, end: 9 } }), 8)
   t.is(pickUnit({ ...question, offered: (index) => index < 5, wish: { first: 7, end: 90 } }), 0)
-  t.is(
-    stealUnit({
-      waiting: [
-        { index: 1, from: 'a', queued: 2 },
-        { index: 2, from: 'b', queued: 4 },
-        { index: 3, from: 'c', queued: 9 },
-      ],
-      offered: (index) => index < 3,
-    })?.from,
-    'b',
-  )
+})
+
+test('an idle peer takes over what would come last, if it is much sooner done', (t) => {
+  const busy = [
+    { from: 'a', index: 1, left: 100_000, outstanding: 200_000, rate: 100_000 },
+    { from: 'b', index: 2, left: 100_000, outstanding: 400_000, rate: 100_000 },
+    { from: 'c', index: 3, left: 100_000, outstanding: 900_000, rate: 100_000 },
+  ]
+  t.is(takeOver({ busy, offered: (unit) => unit < 3, rate: 100_000 })?.from, 'b')
+  t.is(takeOver({ busy, offered: () => true, rate: 0 })?.from, 'c')
+  t.is(takeOver({ busy, offered: () => true, rate: 10_000 }), undefined)
+  t.is(takeOver({ busy: [{ from: 'a', index: 1, left: 1000, outstanding: 1000, rate: 100_000 }], offered: () => true, rate: 0 }), undefined)
 })
 
 test('a seeder shows nothing twice before everything was shown once', (t) => {
