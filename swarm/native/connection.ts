@@ -18,6 +18,8 @@ export interface ConnectionHandler extends WireHandler {
   onClose(error: Error | undefined): void
   /** Room in the socket again. */
   onDrain(): void
+  /** A portion of bytes has been understood. */
+  onPortion(): void
 }
 
 /** A peer's socket after both handshakes: messages in, messages out. */
@@ -32,6 +34,7 @@ export class Connection {
   received = 0
   readonly #socket: Socket
   readonly #parser: WireParser
+  readonly #handler: ConnectionHandler
   readonly #keepAlive: NodeJS.Timeout
   #error: Error | undefined
 
@@ -42,6 +45,7 @@ export class Connection {
     this.fast = fast
     this.extensions = extensions
     this.#socket = socket
+    this.#handler = handler
     this.#parser = new WireParser(handler)
     socket.setNoDelay(true)
     socket.setTimeout(SILENCE_TIMEOUT_MS, () => this.close(new Error('the peer fell silent')))
@@ -126,6 +130,7 @@ export class Connection {
     this.received += chunk.length
     try {
       this.#parser.push(chunk)
+      this.#handler.onPortion()
     } catch (error) {
       this.close(error instanceof Error ? error : new Error(String(error)))
     }

@@ -1,6 +1,5 @@
-import { unitSpan } from '../../common/store/units.ts'
-import { Assembly } from './assembly.ts'
-import { BufferPool } from './buffer-pool.ts'
+import type { Assembly } from './assembly.ts'
+import { Assignments } from './assignments.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
 import { pickUnit } from './picker.ts'
@@ -36,22 +35,16 @@ export interface DownloaderOptions {
 /** Asks peers for units, whole ones from one peer each, and puts their blocks together. */
 export class Downloader {
   readonly #options: DownloaderOptions
-  readonly #pool: BufferPool
   readonly #maxUnits: number
-  /** Who was asked for each unit that is on its way. */
-  readonly #asked = new Map<number, Peer>()
-  /** Units that were begun and whose peer has gone. */
-  readonly #begun = new Map<number, Assembly<Peer>>()
-  /** Idle peers and the units that they are to take over. */
-  readonly #successors = new Map<Peer, Assignment>()
+  readonly #assignments: Assignments
   #wish: { first: number; end: number } | undefined
   #retry: NodeJS.Timeout | undefined
 
   constructor(options: DownloaderOptions) {
-    const { unit, length } = options.units.storage
+    const { storage } = options.units
     this.#options = options
-    this.#maxUnits = Math.max(MIN_UNITS, Math.min(MAX_UNITS, Math.floor(MAX_BUFFERED_BYTES / unit)))
-    this.#pool = new BufferPool(Math.min(unit, length), this.#maxUnits)
+    this.#maxUnits = Math.max(MIN_UNITS, Math.min(MAX_UNITS, Math.floor(MAX_BUFFERED_BYTES / storage.unit)))
+    this.#assignments = new Assignments(storage, this.#maxUnits)
   }
 
   wish(first: number, end: number): void {
@@ -78,17 +71,16 @@ export class Downloader {
 
   /** Where a block's bytes go; undefined when nobody asked for it. */
   target(peer: Peer, block: BlockRequest): Buffer | undefined {
-    const start = block.piece * peer.view.pieceLength + block.offset
-    const assignment = peer.assigned.get(Math.floor(start / this.#options.units.storage.unit))
+    const start = firstByte(peer, block)
+    const assignment = this.#assignment(peer, start)
     if (peer.requested.get(start) !== block.length || !assignment) return undefined
-    assignment.assembly ??= this.#assembly(assignment.index)
-    return assignment.assembly.target(start, block.length)
+    return this.#assignments.assembly(assignment).target(start, block.length)
   }
 
   arrived(peer: Peer, block: BlockRequest): void {
-    const { units, now, onWaste, onWhole } = this.#options
-    const start = block.piece * peer.view.pieceLength + block.offset
-    const assignment = peer.assigned.get(Math.floor(start / units.storage.unit))
+    const { now, onWaste, onWhole } = this.#options
+    const start = firstByte(peer, block)
+    const assignment = this.#assignment(peer, start)
     peer.lastBlockAt = now()
     peer.snubbed = false
     peer.downloaded += block.length
@@ -101,7 +93,7 @@ export class Downloader {
     const { assembly } = assignment
     assembly.add(peer, start, block.length)
     if (assembly.whole) {
-      this.#forget(peer, assignment)
+      this.#assignments.forget(peer, assignment)
       onWhole(assembly)
     } else this.#yieldIfDone(peer, assignment)
     this.fill(peer)
@@ -109,43 +101,41 @@ export class Downloader {
 
   /** A block will not come. @returns whether that is news: not the answer to a cancellation */
   rejected(peer: Peer, block: BlockRequest): boolean {
-    const start = block.piece * peer.view.pieceLength + block.offset
-    const assignment = peer.assigned.get(Math.floor(start / this.#options.units.storage.unit))
+    const start = firstByte(peer, block)
+    const assignment = this.#assignment(peer, start)
     if (!peer.requested.delete(start)) return false
     if (assignment?.yielding !== undefined) {
       this.#yieldIfDone(peer, assignment)
       return false
     }
-    if (assignment) this.#giveBack(peer, assignment)
+    if (assignment) this.#assignments.giveBack(peer, assignment)
     this.#fillOthers(peer)
     return true
   }
 
   /** The peer sends nothing more of what it was asked for. */
   release(peer: Peer): void {
-    for (const assignment of [...peer.assigned.values()]) this.#giveBack(peer, assignment)
+    for (const assignment of [...peer.assigned.values()]) this.#assignments.giveBack(peer, assignment)
     peer.requested.clear()
-    this.#successors.delete(peer)
+    this.#assignments.stopAwaiting(peer)
     this.#fillOthers(peer)
   }
 
   /** Somebody else has brought the unit. */
   drop(index: number): void {
-    const peer = this.#asked.get(index)
+    const peer = this.#assignments.holder(index)
     const assignment = peer?.assigned.get(index)
     if (peer && assignment) {
       this.#cancel(peer, index)
-      this.#forget(peer, assignment)
+      this.#assignments.forget(peer, assignment)
       if (assignment.assembly) this.recycle(assignment.assembly)
       this.fill(peer)
     }
-    const begun = this.#begun.get(index)
-    this.#begun.delete(index)
-    if (begun) this.recycle(begun)
+    this.#assignments.discard(index)
   }
 
   recycle(assembly: Assembly<Peer>): void {
-    this.#pool.give(assembly.buffer)
+    this.#assignments.recycle(assembly)
   }
 
   /** Takes units back from peers that have stopped sending. */
@@ -154,7 +144,7 @@ export class Downloader {
     for (const peer of this.#options.peers()) {
       for (const assignment of [...peer.assigned.values()]) {
         if (assignment.yielding === undefined || now - assignment.yielding < YIELD_TIMEOUT_MS) continue
-        for (const at of this.#requestedOf(peer, assignment.index)) peer.requested.delete(at)
+        for (const at of this.#assignments.requested(peer, assignment.index)) peer.requested.delete(at)
         this.#yieldIfDone(peer, assignment)
       }
       const since = Math.max(peer.lastBlockAt, ...[...peer.assigned.values()].map((assignment) => assignment.since))
@@ -170,13 +160,11 @@ export class Downloader {
   }
 
   #askBlock(peer: Peer): boolean {
-    const { limit, units } = this.#options
+    const { limit, now } = this.#options
     for (const assignment of peer.assigned.values()) {
       if (assignment.yielding !== undefined) continue
-      const { start, end } = unitSpan(assignment.index, units.storage.length, units.storage.unit)
-      const from = assignment.next
-      const span = assignment.assembly ? assignment.assembly.nextBlock(from, peer.blockBytes) : from < end ? { start: from, end: Math.min(end, from + peer.blockBytes) } : undefined
-      if (!span || span.start < start) continue
+      const span = this.#assignments.nextSpan(assignment, peer.blockBytes(now()))
+      if (!span) continue
       assignment.next = span.end
       const length = span.end - span.start
       const piece = Math.floor(span.start / peer.view.pieceLength)
@@ -192,12 +180,12 @@ export class Downloader {
   #assign(peer: Peer): boolean {
     const { units, availability, random, now } = this.#options
     const window = peer.snubbed ? 1 : Math.max(MIN_WINDOW_BYTES, peer.rate.value(now()) * WINDOW_SECONDS)
-    if (this.#outstanding(peer) >= window) return false
+    if (this.#assignments.outstanding(peer) >= window) return false
     const index =
-      this.#asked.size + units.writing < this.#maxUnits
+      this.#assignments.size + units.writing < this.#maxUnits
         ? pickUnit({
             count: units.count,
-            wanted: (unit) => units.wanted(unit) && !this.#asked.has(unit),
+            wanted: (unit) => units.wanted(unit) && !this.#assignments.has(unit),
             offered: (unit) => peer.offers(unit),
             availability,
             wish: this.#wish,
@@ -206,63 +194,42 @@ export class Downloader {
         : undefined
     const chosen = index ?? (peer.assigned.size === 0 ? this.#takeOver(peer) : undefined)
     if (chosen === undefined) return false
-    const begun = this.#begun.get(chosen)
-    this.#begun.delete(chosen)
-    const { start } = unitSpan(chosen, units.storage.length, units.storage.unit)
-    peer.assigned.set(chosen, { index: chosen, next: start, assembly: begun, since: now(), yielding: undefined })
-    this.#asked.set(chosen, peer)
+    this.#assignments.assign(peer, chosen, now())
     return true
   }
 
   /** Has an idle peer send what a busier one would send last. @returns the unit when it is free at once */
   #takeOver(peer: Peer): number | undefined {
     const now = this.#options.now()
-    if (this.#successors.has(peer)) return undefined
+    if (this.#assignments.awaits(peer)) return undefined
     const busy = [...this.#options.peers()].flatMap((from) => {
       const last = [...from.assigned.values()].findLast(({ yielding }) => yielding === undefined)
       if (from === peer || !last) return []
-      return [{ from, index: last.index, left: this.#left(last), outstanding: this.#outstanding(from), rate: from.rate.value(now) }]
+      return [{ from, index: last.index, left: this.#assignments.left(last), outstanding: this.#assignments.outstanding(from), rate: from.rate.value(now) }]
     })
     const taken = takeOver({ busy, offered: (unit) => peer.offers(unit), rate: peer.rate.value(now) })
     const assignment = taken?.from.assigned.get(taken.index)
     if (!taken || !assignment) return undefined
-    const requested = this.#requestedOf(taken.from, taken.index)
+    const requested = this.#assignments.requested(taken.from, taken.index)
     if (taken.from.connection.fast && requested.length > 0) {
-      assignment.yielding = now
-      this.#successors.set(peer, assignment)
+      this.#assignments.succeed(peer, assignment, now)
       for (const at of requested) this.#sendCancel(taken.from, at)
       return undefined
     }
     this.#cancel(taken.from, taken.index)
-    this.#giveBack(taken.from, assignment)
+    this.#assignments.giveBack(taken.from, assignment)
     return taken.index
   }
 
   /** When the last answer has come, somebody else may be asked for the rest. */
   #yieldIfDone(peer: Peer, assignment: Assignment): void {
-    if (assignment.yielding === undefined || this.#requestedOf(peer, assignment.index).length > 0) return
-    this.#giveBack(peer, assignment)
+    if (assignment.yielding === undefined || this.#assignments.requested(peer, assignment.index).length > 0) return
+    this.#assignments.giveBack(peer, assignment)
     this.#fillOthers(peer)
   }
 
-  #left({ index, assembly }: Assignment): number {
-    return assembly?.left ?? this.#options.units.size(index)
-  }
-
-  #outstanding(peer: Peer): number {
-    let bytes = 0
-    for (const assignment of peer.assigned.values()) bytes += this.#left(assignment)
-    return bytes
-  }
-
-  /** First bytes of the unit's blocks that were asked for and have not come. */
-  #requestedOf(peer: Peer, index: number): number[] {
-    const { start, end } = unitSpan(index, this.#options.units.storage.length, this.#options.units.storage.unit)
-    return [...peer.requested.keys()].filter((at) => at >= start && at < end)
-  }
-
   #cancel(peer: Peer, index: number): void {
-    for (const at of this.#requestedOf(peer, index)) {
+    for (const at of this.#assignments.requested(peer, index)) {
       this.#sendCancel(peer, at)
       peer.requested.delete(at)
     }
@@ -273,21 +240,8 @@ export class Downloader {
     peer.connection.sendCancel({ piece, offset: at - piece * peer.view.pieceLength, length: peer.requested.get(at) ?? 0 })
   }
 
-  #assembly(index: number): Assembly<Peer> {
-    const { length, unit } = this.#options.units.storage
-    return new Assembly<Peer>(index, length, unit, this.#pool.take())
-  }
-
-  #forget(peer: Peer, assignment: Assignment): void {
-    peer.assigned.delete(assignment.index)
-    this.#asked.delete(assignment.index)
-    if (assignment.yielding === undefined) return
-    for (const [successor, awaited] of this.#successors) if (awaited === assignment) this.#successors.delete(successor)
-  }
-
-  #giveBack(peer: Peer, assignment: Assignment): void {
-    this.#forget(peer, assignment)
-    if (assignment.assembly) this.#begun.set(assignment.index, assignment.assembly)
+  #assignment(peer: Peer, byte: number): Assignment | undefined {
+    return peer.assigned.get(Math.floor(byte / this.#options.units.storage.unit))
   }
 
   #fillOthers(peer: Peer): void {
@@ -300,4 +254,9 @@ export class Downloader {
       this.fillAll()
     }, Math.ceil(ms))
   }
+}
+
+/** Of the blob. */
+function firstByte({ view }: Peer, { piece, offset }: BlockRequest): number {
+  return piece * view.pieceLength + offset
 }

@@ -10,6 +10,7 @@ import { checkSpec } from '../open-spec.ts'
 import { peerRole } from '../peer-id.ts'
 import { readHandshake, sendHandshake } from './connection.ts'
 import { RateLimit } from './rate-limit.ts'
+import { TotalWindow } from './upload-window.ts'
 import { NativeSwarm, type SwarmContext } from './swarm.ts'
 
 const DIAL_TIMEOUT_MS = 5_000
@@ -60,6 +61,7 @@ class NativeEngine implements SwarmEngine {
     this.#context = {
       peerId,
       listenPort,
+      uploadWindow: new TotalWindow(),
       uploadLimit: new RateLimit(uploadLimit, now),
       downloadLimit: new RateLimit(downloadLimit, now),
       totals: this.#totals,

@@ -52,6 +52,8 @@ export interface ExtendedHandshake {
   blockBytes: number | undefined
   /** The id under which it understands what a reader waits for; ours only. */
   wantId: number | undefined
+  /** The id under which it understands acknowledgements; ours only. */
+  ackId: number | undefined
   /** What its readers wait for already: units, first and end. */
   wants: { first: number; end: number } | undefined
 }
@@ -61,11 +63,14 @@ const BLOCK_KEY = 'pantala_block'
 /** Our extension message: the units that readers of the sender wait for, first and end, 32 bits each. */
 const WANT_KEY = 'pantala_want'
 export const WANT_ID = 1
+/** Our extension message: bytes of blocks that the sender has received since the last one, 32 bits. */
+const ACK_KEY = 'pantala_ack'
+export const ACK_ID = 2
 const WANTS_KEY = 'pantala_wants'
 
-export function encodeExtended({ port, requests, blockBytes, wants }: Omit<ExtendedHandshake, 'wantId'>): Uint8Array {
+export function encodeExtended({ port, requests, blockBytes, wants }: Omit<ExtendedHandshake, 'wantId' | 'ackId'>): Uint8Array {
   const dictionary = encodeBencode({
-    m: { [WANT_KEY]: WANT_ID },
+    m: { [WANT_KEY]: WANT_ID, [ACK_KEY]: ACK_ID },
     ...(port === undefined ? {} : { p: port }),
     ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
     ...(wants === undefined ? {} : { [WANTS_KEY]: [wants.first, wants.end] }),
@@ -80,11 +85,12 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
   try {
     const { values } = decodeDictionary(payload, LIMITS)
     const messages = values['m']
-    const wantId = isDictionary(messages) ? integer(messages[WANT_KEY], 1, 255) : undefined
+    const messageId = (key: string): number | undefined => (isDictionary(messages) ? integer(messages[key], 1, 255) : undefined)
     const wants = values[WANTS_KEY]
     return {
       wants: parseWants(wants),
-      wantId,
+      wantId: messageId(WANT_KEY),
+      ackId: messageId(ACK_KEY),
       port: integer(values['p'], 1, 65535),
       requests: integer(values['reqq'], 1, 100_000),
       blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024),

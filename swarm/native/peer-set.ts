@@ -8,7 +8,7 @@ import type { Downloader } from './downloader.ts'
 import type { Handshake } from './handshake.ts'
 import { MESSAGE, type BlockRequest } from './messages.ts'
 import { Peer } from './peer.ts'
-import { greet, sayWants, understand, type ProtocolEvents } from './protocol.ts'
+import { acknowledge, greet, sayWants, understand, type ProtocolEvents } from './protocol.ts'
 import type { SuperSeeding } from './super-seeding.ts'
 import type { Units } from './units.ts'
 import type { Uploader } from './uploader.ts'
@@ -71,8 +71,15 @@ export class PeerSet implements ProtocolEvents {
     const connection = new Connection(socket, handshake, address, dialled, {
       onMessage: (id, payload) => understand(peer, id, payload, this),
       onBlock: (block) => downloader.target(peer, block),
-      onBlockEnd: (block) => downloader.arrived(peer, block),
-      onDrain: () => uploader.drained(peer),
+      onBlockBytes: (bytes) => {
+        peer.unacknowledged += bytes
+      },
+      onBlockEnd: (block) => {
+        acknowledge(peer, true)
+        downloader.arrived(peer, block)
+      },
+      onPortion: () => acknowledge(peer, false),
+      onDrain: () => uploader.pump(),
       onClose: (error) => this.#onClose(peer, error),
     })
     const peer = new Peer(connection, view, now())
@@ -169,6 +176,10 @@ export class PeerSet implements ProtocolEvents {
     this.#unchoke(peer)
   }
 
+  onAcknowledged(peer: Peer, bytes: number): void {
+    this.#options.uploader.acknowledged(peer, bytes)
+  }
+
   onWants(): void {
     this.#options.superSeeding?.reveal()
   }
@@ -196,7 +207,7 @@ export class PeerSet implements ProtocolEvents {
     if (!peers.delete(peer)) return
     onConnections(-1)
     availability.forget(peer)
-    uploader.drained(peer)
+    uploader.forget(peer)
     if (peer.connection.dialled) dialler.lost(peer.connection.address, now() - peer.connectedAt > LASTING_MS)
     log.debug({ peer: peer.connection.peerId, ...(error ? { error: errorFields(error) } : {}) }, 'peer gone')
     downloader.release(peer)

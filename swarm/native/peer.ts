@@ -7,11 +7,15 @@ import type { Connection } from './connection.ts'
 import type { ExtendedHandshake } from './handshake.ts'
 import type { BlockRequest } from './messages.ts'
 import { RateMeter } from './rate-meter.ts'
+import { PeerWindow } from './upload-window.ts'
 import { pieceOf, type View } from './view.ts'
 
 /** Requests that ordinary clients queue when they do not say. */
 const USUAL_REQUESTS = 64
 const MAX_REQUESTS = 256
+
+/** What a peer sends in this time is one block, within bounds. */
+const BLOCK_SECONDS = 0.02
 
 /** A unit that this peer was asked for. */
 export interface Assignment {
@@ -54,13 +58,19 @@ export class Peer {
   uploaded = 0
   /** What it sent us of late. */
   readonly rate = new RateMeter()
-  blockBytes = SLOT_BYTES
   /** Units that its readers wait for. */
   wants: { first: number; end: number } | undefined
   /** Its extended handshake has come. */
   introduced = false
   /** Its id for our `want` message. */
   wantId: number | undefined
+  /** Its id for our `ack` message. */
+  ackId: number | undefined
+  /** What is on its way to it. */
+  readonly window = new PeerWindow()
+  /** Bytes of blocks from it that it has not been told to have come. */
+  unacknowledged = 0
+  #blockBytes = SLOT_BYTES
   #requests = USUAL_REQUESTS
   #port: number | undefined
 
@@ -87,16 +97,28 @@ export class Peer {
     return Math.min(MAX_REQUESTS, this.#requests)
   }
 
+  /** It acknowledges what it receives. */
+  get windowed(): boolean {
+    return this.ackId !== undefined
+  }
+
+  /** Bytes to ask for at a time: so many that a block does not hold up a link for long. */
+  blockBytes(now: number): number {
+    const slots = Math.ceil((this.rate.value(now) * BLOCK_SECONDS) / SLOT_BYTES)
+    return Math.min(this.#blockBytes, Math.max(1, slots) * SLOT_BYTES)
+  }
+
   offers(unit: number): boolean {
     return this.have.has(pieceOf(this.view, unit))
   }
 
-  introduce({ port, requests, blockBytes, wantId, wants }: ExtendedHandshake, ownBlockBytes: number): void {
+  introduce({ port, requests, blockBytes, wantId, ackId, wants }: ExtendedHandshake, ownBlockBytes: number): void {
     this.#port = port
     this.wantId = wantId
+    this.ackId = ackId
     if (wants) this.wants = wants
     this.introduced = true
     if (requests !== undefined) this.#requests = requests
-    if (blockBytes !== undefined && this.ours) this.blockBytes = Math.min(blockBytes, ownBlockBytes)
+    if (blockBytes !== undefined && this.ours) this.#blockBytes = Math.min(blockBytes, ownBlockBytes)
   }
 }

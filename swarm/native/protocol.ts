@@ -1,5 +1,5 @@
 import { Bitset } from './bitset.ts'
-import { encodeExtended, parseExtended, WANT_ID } from './handshake.ts'
+import { ACK_ID, encodeExtended, parseExtended, WANT_ID } from './handshake.ts'
 import { MESSAGE, type BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
 import { piecesPresent } from './view.ts'
@@ -10,6 +10,9 @@ export const OWN_BLOCK_BYTES = 128 * 1024
 const OWN_REQUESTS = 512
 const EXTENDED_HANDSHAKE = 0
 const WANT_BYTES = 9
+const ACK_BYTES = 5
+/** Less than this is not worth an acknowledgement. */
+const ACK_AFTER_BYTES = 16 * 1024
 
 /** What the swarm does about a peer's messages. */
 export interface ProtocolEvents {
@@ -23,6 +26,8 @@ export interface ProtocolEvents {
   onInterested(peer: Peer): void
   /** It has said who it is. */
   onIntroduced(peer: Peer): void
+  /** It has received so many more bytes of blocks. */
+  onAcknowledged(peer: Peer, bytes: number): void
   /** What its readers wait for has changed. */
   onWants(peer: Peer): void
 }
@@ -95,6 +100,10 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
 }
 
 function understandExtended(peer: Peer, bytes: Buffer, events: ProtocolEvents): void {
+  if (bytes[0] === ACK_ID && bytes.length === ACK_BYTES) {
+    events.onAcknowledged(peer, bytes.readUInt32BE(1))
+    return
+  }
   if (bytes[0] === WANT_ID && bytes.length === WANT_BYTES) {
     peer.wants = { first: bytes.readUInt32BE(1), end: bytes.readUInt32BE(5) }
     events.onWants(peer)
@@ -113,6 +122,17 @@ export function sayWants({ connection, wantId }: Peer, { first, end }: { first: 
   payload[0] = wantId
   payload.writeUInt32BE(first, 1)
   payload.writeUInt32BE(end, 5)
+  connection.sendPayload(MESSAGE.extended, payload)
+}
+
+/** Tells a peer of ours that bytes of blocks have come. @param all - even if they are few */
+export function acknowledge(peer: Peer, all: boolean): void {
+  const { connection, ackId, unacknowledged } = peer
+  if (ackId === undefined || unacknowledged === 0 || (!all && unacknowledged < ACK_AFTER_BYTES)) return
+  const payload = Buffer.alloc(ACK_BYTES)
+  payload[0] = ackId
+  payload.writeUInt32BE(unacknowledged, 1)
+  peer.unacknowledged = 0
   connection.sendPayload(MESSAGE.extended, payload)
 }
 

@@ -16,6 +16,7 @@ import { PeerSet } from './peer-set.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { SuperSeeding } from './super-seeding.ts'
 import { Units } from './units.ts'
+import type { TotalWindow } from './upload-window.ts'
 import { Uploader } from './uploader.ts'
 import { createView, type View } from './view.ts'
 
@@ -24,6 +25,7 @@ export interface SwarmContext {
   peerId: string
   listenPort: () => number | undefined
   uploadLimit: RateLimit
+  uploadWindow: TotalWindow
   downloadLimit: RateLimit
   totals: { uploaded: number; downloaded: number }
   /** A connection has been taken over (1) or has ended (-1). */
@@ -85,7 +87,15 @@ export class NativeSwarm implements Swarm {
     this.#views = [view]
     this.#dialler = new Dialler({ now, hasRoom: context.hasRoom, dial: (address) => context.dial(address, this), content: () => this.complete, log: this.#log })
     this.#downloader = this.#createDownloader(availability)
-    this.#uploader = new Uploader({ units, peers, limit: context.uploadLimit, onSent: (bytes) => this.#countSent(bytes), onFailure: (error) => this.#fail(error), now })
+    this.#uploader = new Uploader({
+      units,
+      peers,
+      limit: context.uploadLimit,
+      window: context.uploadWindow,
+      onSent: (bytes) => this.#countSent(bytes),
+      onFailure: (error) => this.#fail(error),
+      now,
+    })
     this.#peers = new PeerSet({
       peerId,
       listenPort,
@@ -224,6 +234,7 @@ export class NativeSwarm implements Swarm {
   tick(): void {
     if (this.complete && this.#connected.size === 0) return
     this.#downloader.checkSnubs()
+    this.#uploader.checkStalls()
     this.#dialler.dialMore()
     this.#peers.closeIdlePairs()
   }

@@ -1,35 +1,58 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { BufferPool } from './buffer-pool.ts'
 import { MAX_SOCKET_BUFFER_BYTES } from './connection.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { BufferPool } from './buffer-pool.ts'
 import { nextUpload } from './upload-policy.ts'
+import type { TotalWindow } from './upload-window.ts'
+import type { Units } from './units.ts'
 import { piecePresent } from './view.ts'
 import { MAX_BLOCK_BYTES } from './wire-parser.ts'
-import type { Units } from './units.ts'
 
 /** Requests that a peer may have waiting; more is an attack or a mistake. */
 const MAX_QUEUE = 2_000
 const MAX_POOLED_BUFFERS = 16
+/** Blocks of an upload that are read before their turn. */
+const READ_AHEAD = 2
+/** Whoever takes nothing of what it asked for in this time gives its place to others. */
+const STUCK_MS = 30_000
 
 export interface UploaderOptions {
   units: Units
   peers: () => Iterable<Peer>
   limit: RateLimit
+  /** Of the whole engine. */
+  window: TotalWindow
   onSent: (bytes: number) => void
   onFailure: (error: unknown) => void
   now: () => number
 }
 
-/** Serves requests: few peers at a time, unit by unit, reading from disk only what the sockets can take. */
+interface ReadBlock {
+  block: BlockRequest
+  buffer: Buffer
+  ready: boolean
+}
+
+/** One peer being sent one unit, as far as it has asked for it. */
+interface Upload {
+  peer: Peer
+  unit: number
+  blocks: ReadBlock[]
+  /** Since when the peer itself has been what holds it up. */
+  stuckSince: number | undefined
+}
+
+/** Serves requests: few peers at a time, unit by unit, no more than the windows let out, reading from disk only what goes out next. */
 export class Uploader {
   readonly #options: UploaderOptions
   readonly #pool = new BufferPool(MAX_BLOCK_BYTES, MAX_POOLED_BUFFERS)
-  readonly #drains = new Map<Peer, () => void>()
-  #active = 0
-  readonly #running = new Set<Promise<void>>()
+  /** The longest served first. */
+  readonly #uploads: Upload[] = []
+  readonly #reads = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
   #stopped = false
+  readonly #pump = (): void => this.pump()
 
   constructor(options: UploaderOptions) {
     this.#options = options
@@ -50,87 +73,155 @@ export class Uploader {
     }
     if (peer.queue.length === 0) peer.waitingSince = now()
     peer.queue.push(block)
-    this.schedule()
+    this.pump()
   }
 
   cancel(peer: Peer, block: BlockRequest): void {
-    const at = peer.queue.findIndex(({ piece, offset, length }) => piece === block.piece && offset === block.offset && length === block.length)
-    if (at < 0) return
-    peer.queue.splice(at, 1)
-    if (peer.connection.fast) peer.connection.sendReject(block)
+    const same = ({ piece, offset, length }: BlockRequest): boolean => piece === block.piece && offset === block.offset && length === block.length
+    const upload = this.#uploads.find((each) => each.peer === peer)
+    const read = upload?.blocks.findIndex((each) => same(each.block)) ?? -1
+    const at = peer.queue.findIndex(same)
+    if (upload && read >= 0) for (const { ready, buffer } of upload.blocks.splice(read, 1)) if (ready) this.#pool.give(buffer)
+    if (at >= 0) peer.queue.splice(at, 1)
+    if (peer.connection.fast && (read >= 0 || at >= 0)) peer.connection.sendReject(block)
+    this.pump()
   }
 
-  drained(peer: Peer): void {
-    this.#drains.get(peer)?.()
+  /** A peer of ours has received so many bytes of blocks. */
+  acknowledged(peer: Peer, bytes: number): void {
+    const now = this.#options.now()
+    const credit = peer.window.acknowledged(bytes, now)
+    if (credit > 0) this.#options.window.acknowledged(credit, peer.window.base, now)
+    this.pump()
   }
 
-  schedule(): void {
-    for (;;) {
-      if (this.#stopped) return
-      const waiting = [...this.#options.peers()]
-        .filter((peer) => peer.queue.length > 0 && !peer.serving && peer.connection.open)
-        .map((peer) => ({ peer, since: peer.waitingSince }))
-      const peer = nextUpload(waiting, this.#active)
-      if (!peer) return
-      this.#active++
+  /** The peer has gone. */
+  forget(peer: Peer): void {
+    this.#options.window.lost(peer.window.counted)
+    peer.queue.length = 0
+    this.pump()
+  }
+
+  /** What has been on its way to somebody for too long does not hold up the others. */
+  checkStalls(): void {
+    const { peers, window, now } = this.#options
+    for (const { peer, stuckSince } of [...this.#uploads]) {
+      if (stuckSince !== undefined && now() - stuckSince > STUCK_MS) peer.connection.close(new Error('the peer takes nothing of what it asked for'))
+    }
+    let freed = 0
+    for (const peer of peers()) freed += peer.window.writeOff(now())
+    if (freed === 0) return
+    window.lost(freed)
+    this.pump()
+  }
+
+  /** Sends what may be sent now. */
+  pump(): void {
+    if (this.#stopped) return
+    for (const upload of [...this.#uploads]) this.#advance(upload)
+    while (this.#roomForAll && !this.#timer) {
+      const waiting = [...this.#options.peers()].filter(({ queue, serving, connection }) => queue.length > 0 && !serving && connection.open)
+      const peer = nextUpload(
+        waiting.map((each) => ({ peer: each, since: each.waitingSince, windowed: each.windowed })),
+        this.#uploads.map((upload) => ({ windowed: upload.peer.windowed })),
+      )
+      if (!peer?.queue[0]) return
+      const upload: Upload = { peer, unit: this.#unitOf(peer, peer.queue[0]), blocks: [], stuckSince: undefined }
       peer.serving = true
-      const serving = this.#serve(peer).finally(() => this.#running.delete(serving))
-      this.#running.add(serving)
+      this.#uploads.push(upload)
+      this.#advance(upload)
+      // until it is read nothing is known of what it takes
+      if (upload.blocks.some(({ ready }) => !ready)) return
     }
   }
 
-  /** Resolves when nothing is being read or sent any more. */
+  /** Resolves when nothing is being read any more. */
   async stop(): Promise<void> {
     this.#stopped = true
-    for (const wake of [...this.#drains.values()]) wake()
-    await Promise.all(this.#running)
+    clearTimeout(this.#timer)
+    await Promise.all(this.#reads)
   }
 
-  /** One unit, as far as it is asked for. */
-  async #serve(peer: Peer): Promise<void> {
-    const unitOf = ({ piece, offset }: BlockRequest): number => Math.floor((piece * peer.view.pieceLength + offset) / this.#options.units.storage.unit)
-    try {
-      const unit = peer.queue[0] && unitOf(peer.queue[0])
-      while (peer.queue[0] && unitOf(peer.queue[0]) === unit && peer.connection.open && !this.#stopped) {
-        const block = peer.queue.shift()
-        if (block) await this.#send(peer, block)
+  #unitOf(peer: Peer, { piece, offset }: BlockRequest): number {
+    return Math.floor((piece * peer.view.pieceLength + offset) / this.#options.units.storage.unit)
+  }
+
+  #advance(upload: Upload): void {
+    const { peer, blocks } = upload
+    while (peer.connection.open) {
+      this.#readAhead(upload)
+      const first = blocks[0]
+      if (!first) break
+      if (!first.ready) return
+      if (!takes(peer)) {
+        upload.stuckSince ??= this.#options.now()
+        return
       }
-    } catch (error) {
-      this.#options.onFailure(error)
-    } finally {
-      this.#active--
-      peer.serving = false
-      peer.waitingSince = this.#options.now()
-      this.schedule()
+      upload.stuckSince = undefined
+      if (this.#timer || (peer.windowed && !this.#roomForAll)) return
+      blocks.shift()
+      this.#send(peer, first)
+    }
+    for (const { ready, buffer } of blocks.splice(0)) if (ready) this.#pool.give(buffer)
+    this.#uploads.splice(this.#uploads.indexOf(upload), 1)
+    peer.serving = false
+    peer.waitingSince = this.#options.now()
+  }
+
+  #readAhead({ peer, unit, blocks }: Upload): void {
+    while (blocks.length < READ_AHEAD && peer.queue[0] && this.#unitOf(peer, peer.queue[0]) === unit) {
+      const block = peer.queue.shift()
+      if (!block) return
+      const read: ReadBlock = { block, buffer: this.#pool.take(), ready: false }
+      blocks.push(read)
+      const reading = this.#read(peer, read, blocks).finally(() => this.#reads.delete(reading))
+      this.#reads.add(reading)
     }
   }
 
-  async #send(peer: Peer, block: BlockRequest): Promise<void> {
-    const { units, limit, onSent } = this.#options
-    const buffer = this.#pool.take()
-    const data = buffer.subarray(0, block.length)
+  async #read(peer: Peer, read: ReadBlock, blocks: ReadBlock[]): Promise<void> {
+    const { units, onFailure } = this.#options
+    const { block, buffer } = read
     try {
-      await units.storage.read(block.piece * peer.view.pieceLength + block.offset, data)
+      await units.storage.read(block.piece * peer.view.pieceLength + block.offset, buffer.subarray(0, block.length))
+      read.ready = true
+      // cancelled meanwhile, or the peer has gone
+      if (!blocks.includes(read)) this.#pool.give(buffer)
+      this.pump()
     } catch (error) {
-      this.#pool.give(buffer)
-      throw error
+      onFailure(error)
     }
-    const wait = limit.take(block.length)
-    if (wait > 0) await sleep(wait)
-    peer.connection.sendBlock(block, data, () => this.#pool.give(buffer))
+  }
+
+  /** Room in the engine's window; where there is none, the swarms get it in turn. */
+  get #roomForAll(): boolean {
+    const { window } = this.#options
+    if (!window.room) window.wait(this.#pump)
+    return window.room
+  }
+
+  #send(peer: Peer, { block, buffer }: ReadBlock): void {
+    const { limit, window, onSent, now } = this.#options
+    if (peer.windowed) {
+      peer.window.sent(block.length, now())
+      window.sent(block.length)
+    }
+    peer.connection.sendBlock(block, buffer.subarray(0, block.length), () => this.#pool.give(buffer))
     peer.uploaded += block.length
     onSent(block.length)
-    if (peer.connection.backlog > MAX_SOCKET_BUFFER_BYTES) await this.#room(peer)
+    const wait = limit.take(block.length)
+    if (wait > 0) this.#later(wait)
   }
 
-  #room(peer: Peer): Promise<void> {
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#drains.delete(peer)
-        resolve()
-      }
-      this.#drains.set(peer, done)
-      if (!peer.connection.open || this.#stopped) done()
-    })
+  #later(ms: number): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      this.pump()
+    }, Math.ceil(ms))
   }
+}
+
+/** Neither its window nor its socket is full. */
+function takes({ windowed, window, connection }: Peer): boolean {
+  return (!windowed || window.room) && connection.backlog <= MAX_SOCKET_BUFFER_BYTES
 }

@@ -14,6 +14,8 @@ export interface WireHandler {
    * @returns where its bytes go (exactly `length` of them), or undefined to drop them
    */
   onBlock(block: BlockRequest): Uint8Array | undefined
+  /** Bytes of a block have come. */
+  onBlockBytes(bytes: number): void
   /** All bytes of the block have been copied. */
   onBlockEnd(block: BlockRequest): void
 }
@@ -49,6 +51,7 @@ export class WireParser {
     const taken = Math.min(chunk.length - at, state.block.length - state.filled)
     state.target?.set(chunk.subarray(at, at + taken), state.filled)
     state.filled += taken
+    this.#handler.onBlockBytes(taken)
     if (state.filled === state.block.length) {
       this.#state = { kind: 'length' }
       this.#handler.onBlockEnd(state.block)

@@ -3,10 +3,11 @@ import test from 'ava'
 import { pickUnit } from '../../../swarm/native/picker.ts'
 import { RateLimit } from '../../../swarm/native/rate-limit.ts'
 import { nextReveal, shownAtOnce, type RevealPeer } from '../../../swarm/native/reveal-policy.ts'
+import { PeerWindow, TotalWindow } from '../../../swarm/native/upload-window.ts'
 import { Suspects } from '../../../swarm/native/suspects.ts'
 import { Assembly } from '../../../swarm/native/assembly.ts'
 import { takeOver } from '../../../swarm/native/takeover.ts'
-import { nextUpload, UPLOADS_AT_ONCE } from '../../../swarm/native/upload-policy.ts'
+import { nextUpload, UNACKNOWLEDGED_AT_ONCE, UPLOADS_AT_ONCE } from '../../../swarm/native/upload-policy.ts'
 
 test('the rarest unit that the peer offers is picked, never one that is not wanted', (t) => {
   fc.assert(
@@ -105,12 +106,14 @@ test('a seeder shows nothing twice before everything was shown once', (t) => {
 
 test('few are served at a time, the longest waiting first', (t) => {
   const waiting = [
-    { peer: 'a', since: 5 },
-    { peer: 'b', since: 3 },
+    { peer: 'a', since: 5, windowed: true },
+    { peer: 'b', since: 3, windowed: false },
   ]
-  t.is(nextUpload(waiting, 0), 'b')
-  t.is(nextUpload(waiting, UPLOADS_AT_ONCE), undefined)
-  t.is(nextUpload([], 0), undefined)
+  const active = (count: number, windowed: boolean): { windowed: boolean }[] => Array.from({ length: count }, () => ({ windowed }))
+  t.is(nextUpload(waiting, []), 'b')
+  t.is(nextUpload(waiting, active(UNACKNOWLEDGED_AT_ONCE, false)), 'a')
+  t.is(nextUpload(waiting, active(UPLOADS_AT_ONCE, true)), undefined)
+  t.is(nextUpload([], []), undefined)
 })
 
 test('a rate limit lets through what it says', (t) => {
@@ -138,4 +141,60 @@ test('whoever lied is found among several who gave parts', (t) => {
   const alone = new Assembly<string>(1, 2 * unit, unit, Buffer.alloc(unit))
   alone.add('x', unit, unit)
   t.deepEqual(suspects.failed(alone), ['x'])
+})
+
+test('what is on its way to a peer grows while its delay stays short, and shrinks when it grows', (t) => {
+  const window = new PeerWindow()
+  let now = 0
+  const deliver = (delay: number): number => {
+    let sent = 0
+    while (window.room) {
+      window.sent(16384, now)
+      sent += 16384
+    }
+    now += delay
+    t.is(window.acknowledged(sent, now), sent)
+    return sent
+  }
+  const first = deliver(5)
+  for (let round = 0; round < 10; round++) deliver(5)
+  const grown = deliver(5)
+  t.true(grown > 4 * first, `${first} ${grown}`)
+  for (let round = 0; round < 10; round++) deliver(200)
+  t.true(deliver(200) < first)
+  t.is(window.base, 5)
+})
+
+test('all windows together follow the rate that was reached, and forget who has gone or stalled', (t) => {
+  const total = new TotalWindow()
+  const least = total.size
+  for (let now = 0; now < 2000; now += 10) {
+    total.sent(1_000_000)
+    total.acknowledged(1_000_000, 20, now)
+  }
+  t.true(Math.abs(total.size / 8_000_000 - 1) < 0.2, String(total.size))
+  total.sent(10_000_000)
+  t.false(total.room)
+  total.lost(10_000_000)
+  t.true(total.room)
+  total.sent(1000)
+  total.acknowledged(1000, 20, 100_000)
+  t.true(total.size <= 2 * least)
+  const order: string[] = []
+  total.sent(2 * least)
+  total.wait(() => {
+    order.push('first')
+    total.sent(2 * least)
+  })
+  total.wait(() => order.push('second'))
+  total.acknowledged(2 * least, 20, 100_001)
+  t.deepEqual(order, ['first'])
+  total.lost(2 * least)
+  t.deepEqual(order, ['first', 'second'])
+  const silent = new PeerWindow()
+  silent.sent(1000, 0)
+  t.is(silent.writeOff(1_000), 0)
+  t.is(silent.writeOff(3_000), 1000)
+  t.is(silent.writeOff(4_000), 0)
+  t.is(silent.acknowledged(1000, 4_000), 0)
 })

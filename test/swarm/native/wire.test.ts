@@ -14,6 +14,7 @@ function parse(portions: readonly Uint8Array[]): Heard[] {
   let target = Buffer.alloc(0)
   const parser = new WireParser({
     onMessage: (id, payload) => heard.push({ kind: 'message', id, payload: Buffer.from(payload).toString('hex') }),
+    onBlockBytes: () => {},
     onBlock({ length }) {
       target = Buffer.alloc(length)
       return target
@@ -83,8 +84,15 @@ test('handshakes are read as they were written', (t) => {
   bytes[3] = 0
   t.is(parseHandshake(bytes), undefined)
   const said = parseExtended(encodeExtended({ port: 6881, requests: 100, blockBytes: 131072, wants: { first: 3, end: 9 } }).subarray(1))
-  t.deepEqual(said, { port: 6881, requests: 100, blockBytes: 131072, wants: { first: 3, end: 9 }, wantId: 1 })
-  t.deepEqual(parseExtended(Buffer.from('d1:pi99999e4:reqqi-1ee')), { port: undefined, requests: undefined, blockBytes: undefined, wants: undefined, wantId: undefined })
+  t.deepEqual(said, { port: 6881, requests: 100, blockBytes: 131072, wants: { first: 3, end: 9 }, wantId: 1, ackId: 2 })
+  t.deepEqual(parseExtended(Buffer.from('d1:pi99999e4:reqqi-1ee')), {
+    port: undefined,
+    requests: undefined,
+    blockBytes: undefined,
+    wants: undefined,
+    wantId: undefined,
+    ackId: undefined,
+  })
   for (const junk of ['', 'x', 'd', 'i1e', `d1:m${'d1:a'.repeat(1000)}`]) t.is(parseExtended(Buffer.from(junk)), undefined, junk.slice(0, 20))
 })
 

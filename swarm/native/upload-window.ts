@@ -1,0 +1,155 @@
+/**
+ * How much may be on its way from us, so that queues in our uplink and in front of the receivers stay short: what waits in a
+ * queue can neither be cancelled nor be served in a better order, and short buffers lose it. By delay, as in LEDBAT (RFC 6817), for
+ * each peer; by the highest rate of late for all together. Peers of ours acknowledge what they receive. Pure.
+ */
+
+const TARGET_DELAY_MS = 60
+const MIN_PEER_BYTES = 32 * 1024
+const FIRST_PEER_BYTES = 64 * 1024
+const MAX_BYTES = 16 * 1024 * 1024
+/** The least delay seen is forgotten after this: routes change. */
+const BASE_MS = 30_000
+/** Whoever acknowledges nothing for so long is not counted on. */
+const STALLED_MS = 2_000
+const MIN_TOTAL_BYTES = 128 * 1024
+const RATE_INTERVAL_MS = 100
+/** What is left of the highest rate after an interval without anything faster. */
+const RATE_DECAY = 0.99
+/** Weight of a new sample in the mean of the least delays. */
+const BASE_WEIGHT = 0.1
+
+/** What is on its way to one peer. */
+export class PeerWindow {
+  #size = FIRST_PEER_BYTES
+  #inFlight = 0
+  #counted = 0
+  #base = Infinity
+  #olderBase = Infinity
+  #baseSince = 0
+  readonly #sent: { bytes: number; at: number }[] = []
+
+  /** What of it counts for all peers together. */
+  get counted(): number {
+    return this.#counted
+  }
+
+  get room(): boolean {
+    return this.#inFlight < this.#size
+  }
+
+  /** The least delay of late, milliseconds. */
+  get base(): number {
+    return Math.min(this.#base, this.#olderBase)
+  }
+
+  sent(bytes: number, now: number): void {
+    this.#inFlight += bytes
+    this.#counted += bytes
+    this.#sent.push({ bytes, at: now })
+  }
+
+  /** A peer that has not acknowledged anything for long must not hold up the others. @returns bytes that count no more for all together */
+  writeOff(now: number): number {
+    const first = this.#sent[0]
+    if (!first || this.#counted === 0 || now - first.at < STALLED_MS) return 0
+    const bytes = this.#counted
+    this.#counted = 0
+    return bytes
+  }
+
+  /** @returns bytes that count no more for all together */
+  acknowledged(bytes: number, now: number): number {
+    const full = !this.room
+    const taken = Math.min(bytes, this.#inFlight)
+    this.#inFlight -= taken
+    let left = taken
+    let delay: number | undefined
+    while (left > 0) {
+      const first = this.#sent[0]
+      if (!first) break
+      if (first.bytes > left) {
+        first.bytes -= left
+        break
+      }
+      left -= first.bytes
+      delay = now - first.at
+      this.#sent.shift()
+    }
+    if (delay !== undefined) this.#measured(delay, taken, full, now)
+    const credit = Math.min(taken, this.#counted)
+    this.#counted -= credit
+    return credit
+  }
+
+  #measured(delay: number, bytes: number, full: boolean, now: number): void {
+    if (now - this.#baseSince > BASE_MS) {
+      this.#olderBase = this.#base
+      this.#base = Infinity
+      this.#baseSince = now
+    }
+    this.#base = Math.min(this.#base, delay)
+    const off = (TARGET_DELAY_MS - (delay - this.base)) / TARGET_DELAY_MS
+    // grows only where it was the limit
+    if (off > 0 && !full) return
+    this.#size = Math.min(MAX_BYTES, Math.max(MIN_PEER_BYTES, this.#size + Math.max(-1, off) * bytes))
+  }
+}
+
+/** What is on its way to all peers. */
+export class TotalWindow {
+  #inFlight = 0
+  #rate = 0
+  #base = 0
+  #interval = 0
+  #arrived = 0
+  /** Those that found no room; the longest waiting first. */
+  readonly #waiting = new Set<() => void>()
+
+  get room(): boolean {
+    return this.#inFlight < this.size
+  }
+
+  /** Bytes. */
+  get size(): number {
+    return Math.min(MAX_BYTES, Math.max(MIN_TOTAL_BYTES, (this.#rate * (this.#base + TARGET_DELAY_MS)) / 1000))
+  }
+
+  sent(bytes: number): void {
+    this.#inFlight += bytes
+  }
+
+  /** @param go - called once, when there is room */
+  wait(go: () => void): void {
+    this.#waiting.add(go)
+  }
+
+  /** @param base - the peer's least delay, milliseconds */
+  acknowledged(bytes: number, base: number, now: number): void {
+    this.#inFlight -= bytes
+    this.#arrived += bytes
+    this.#base = this.#base === 0 ? base : this.#base + (base - this.#base) * BASE_WEIGHT
+    const elapsed = now - this.#interval
+    if (elapsed >= RATE_INTERVAL_MS) {
+      const intervals = elapsed / RATE_INTERVAL_MS
+      this.#rate = Math.max(this.#rate * RATE_DECAY ** intervals, (this.#arrived * 1000) / elapsed)
+      this.#arrived = 0
+      this.#interval = now
+    }
+    this.#wake()
+  }
+
+  /** The peer has gone. */
+  lost(bytes: number): void {
+    this.#inFlight -= bytes
+    this.#wake()
+  }
+
+  #wake(): void {
+    for (const go of [...this.#waiting]) {
+      if (!this.room) return
+      this.#waiting.delete(go)
+      go()
+    }
+  }
+}
