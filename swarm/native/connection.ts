@@ -113,6 +113,11 @@ export class Connection {
     this.#socket.uncork()
   }
 
+  /** What is still to come of the block that is arriving is not wanted any more. */
+  dropBlock(): void {
+    this.#parser.dropBlock()
+  }
+
   close(error?: Error): void {
     this.#error ??= error
     this.#socket.destroy()

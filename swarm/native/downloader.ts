@@ -74,6 +74,7 @@ export class Downloader {
     const start = firstByte(peer, block)
     const assignment = this.#assignment(peer, start)
     if (peer.requested.get(start) !== block.length || !assignment) return undefined
+    peer.receiving = start
     return this.#assignments.assembly(assignment).target(start, block.length)
   }
 
@@ -85,7 +86,10 @@ export class Downloader {
     peer.snubbed = false
     peer.downloaded += block.length
     peer.rate.add(block.length, peer.lastBlockAt)
-    if (peer.requested.get(start) !== block.length || !assignment?.assembly) {
+    // what was taken back while it came may be asked of the same peer again: that is another block
+    const stored = peer.receiving === start
+    peer.receiving = undefined
+    if (!stored || !assignment?.assembly) {
       onWaste(block.length)
       return
     }
@@ -116,7 +120,7 @@ export class Downloader {
   /** The peer sends nothing more of what it was asked for. */
   release(peer: Peer): void {
     for (const assignment of [...peer.assigned.values()]) this.#assignments.giveBack(peer, assignment)
-    peer.requested.clear()
+    for (const at of [...peer.requested.keys()]) this.#unask(peer, at)
     this.#assignments.stopAwaiting(peer)
     this.#fillOthers(peer)
   }
@@ -144,7 +148,7 @@ export class Downloader {
     for (const peer of this.#options.peers()) {
       for (const assignment of [...peer.assigned.values()]) {
         if (assignment.yielding === undefined || now - assignment.yielding < YIELD_TIMEOUT_MS) continue
-        for (const at of this.#assignments.requested(peer, assignment.index)) peer.requested.delete(at)
+        for (const at of this.#assignments.requested(peer, assignment.index)) this.#unask(peer, at)
         this.#yieldIfDone(peer, assignment)
       }
       const since = Math.max(peer.lastBlockAt, ...[...peer.assigned.values()].map((assignment) => assignment.since))
@@ -231,8 +235,16 @@ export class Downloader {
   #cancel(peer: Peer, index: number): void {
     for (const at of this.#assignments.requested(peer, index)) {
       this.#sendCancel(peer, at)
-      peer.requested.delete(at)
+      this.#unask(peer, at)
     }
+  }
+
+  /** The block is not awaited from this peer any more; if it is arriving, its place is no longer the peer's to write to. */
+  #unask(peer: Peer, at: number): void {
+    peer.requested.delete(at)
+    if (peer.receiving !== at) return
+    peer.receiving = undefined
+    peer.connection.dropBlock()
   }
 
   #sendCancel(peer: Peer, at: number): void {

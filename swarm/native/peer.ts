@@ -39,6 +39,8 @@ export class Peer {
   readonly assigned = new Map<number, Assignment>()
   /** Blocks that were asked for and have not come, by their first byte. */
   readonly requested = new Map<number, number>()
+  /** First byte of the block that is arriving and goes to its place. */
+  receiving: number | undefined
   /** Blocks that it asked us for. */
   readonly queue: BlockRequest[] = []
   /** Super-seeding: units that it was shown. */

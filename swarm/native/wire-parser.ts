@@ -47,6 +47,11 @@ export class WireParser {
     for (let at = 0; at < chunk.length; ) at = this.#state.kind === 'block' ? this.#copy(this.#state, chunk, at) : this.#gather(this.#state, chunk, at)
   }
 
+  /** The rest of the block that is arriving goes nowhere: its place may be somebody else's by now. */
+  dropBlock(): void {
+    if (this.#state.kind === 'block') this.#state.target = undefined
+  }
+
   #copy(state: Extract<State, { kind: 'block' }>, chunk: Uint8Array, at: number): number {
     const taken = Math.min(chunk.length - at, state.block.length - state.filled)
     state.target?.set(chunk.subarray(at, at + taken), state.filled)

@@ -5,7 +5,7 @@ import type { PeerAddress, Swarm, SwarmEngine, UnitEvent } from '../../swarm/eng
 import { createMemoryEngine, createMemoryNetwork } from '../../swarm/memory/engine.ts'
 import { createPeerId } from '../../swarm/peer-id.ts'
 import type { EngineOptions } from '../../swarm/create-engine.ts'
-import { createNativeEngine } from '../../swarm/native/engine.ts'
+import { createNativeEngine, type NativeOptions } from '../../swarm/native/engine.ts'
 import { createWebtorrentEngine } from '../../swarm/webtorrent/engine.ts'
 
 /** An engine and where others reach it. */
@@ -20,6 +20,11 @@ export interface NodeOptions {
   host?: string
   maxConnections?: number
   uploadLimit?: number
+  downloadLimit?: number
+}
+
+export interface NativeNodeOptions extends NodeOptions, Pick<NativeOptions, 'now' | 'random'> {
+  peerId?: string
 }
 
 /** An engine on webtorrent behind a real port; both end with the test. */
@@ -28,8 +33,13 @@ export function webtorrentNode(t: ExecutionContext, role: 'agent' | 'seeder', op
 }
 
 /** Our own engine behind a real port. */
-export function nativeNode(t: ExecutionContext, role: 'agent' | 'seeder', options: NodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
-  return socketNode(t, createNativeEngine, role, options)
+export function nativeNode(
+  t: ExecutionContext,
+  role: 'agent' | 'seeder',
+  { now, random, peerId, ...options }: NativeNodeOptions = {},
+): Promise<TestNode & { mux: PortMux }> {
+  const tuned = { ...(now ? { now } : {}), ...(random ? { random } : {}), ...(peerId === undefined ? {} : { peerId }) }
+  return socketNode(t, (given) => createNativeEngine({ ...given, ...tuned }), role, options)
 }
 
 async function socketNode(
