@@ -6,7 +6,8 @@ import type { InfoHash } from './info-hash.ts'
  * The port between Pantala and whatever moves pieces between peers. An engine knows nothing of registries, digests or
  * trackers: it is given storage, hashes and peers' addresses, and reports verified units with their sources.
  *
- * Implementations: `webtorrent/` (ordinary torrents), `memory/` (unit tests). All pass `test/swarm/engine-conformance.ts`.
+ * Implementations: `native/` and `memory/` (unit tests), both with live swarms; `webtorrent/` (ordinary torrents). All pass
+ * `test/swarm/engine-conformance.ts`, those with live swarms also `test/swarm/live/conformance.ts`.
  */
 export interface SwarmEngine {
   readonly name: string

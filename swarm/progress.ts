@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { PantalaError } from '../common/errors.ts'
 import { unitCount, unitSpan, type UnitStorage } from '../common/store/units.ts'
-import { PIECE_HASH_BYTES } from './metainfo.ts'
+import type { UnitHashes } from './engine.ts'
 
 /** Which units a swarm has told its listeners of; keeps count of the rest. */
 export interface Progress {
@@ -41,12 +41,17 @@ export function createProgress(storage: UnitStorage): Progress {
 }
 
 /**
- * Checks a unit against its SHA-1.
- * @throws {PantalaError} `UNIT_MISMATCH` (422) when index, length or hash are wrong
+ * Checks a unit against its hash.
+ * @throws {PantalaError} `UNIT_MISMATCH` (422) when index, length or hash are wrong, or the hash is not known
  */
-export function checkUnit(index: number, bytes: Uint8Array, progress: Progress, pieces: Uint8Array): void {
+export function checkUnit(index: number, bytes: Uint8Array, progress: Progress, hashes: UnitHashes): void {
   const inRange = Number.isInteger(index) && index >= 0 && index < progress.count
-  const expected = inRange ? pieces.subarray(index * PIECE_HASH_BYTES, (index + 1) * PIECE_HASH_BYTES) : undefined
-  if (expected && bytes.length === progress.size(index) && createHash('sha1').update(bytes).digest().equals(expected)) return
+  if (inRange && bytes.length === progress.size(index) && unitMatches(index, bytes, hashes)) return
   throw new PantalaError('UNIT_MISMATCH', `unit ${index} (${bytes.length} bytes) does not match its hash`, { status: 422 })
+}
+
+/** False also when the hash is not known. */
+export function unitMatches(index: number, bytes: Uint8Array, hashes: UnitHashes): boolean {
+  const expected = hashes.get(index)
+  return expected !== undefined && createHash(hashes.algorithm).update(bytes).digest().equals(expected)
 }

@@ -1,4 +1,5 @@
 import type { UnitHashes } from './engine.ts'
+import { PIECE_HASH_BYTES } from './metainfo.ts'
 
 const SHA256_BYTES = 32
 
@@ -24,11 +25,21 @@ export function createGrowingHashes(): GrowingHashes {
   }
 }
 
+/** The piece hashes of an ordinary torrent (BEP 3), 20 bytes each. */
+export function pieceHashes(pieces: Uint8Array): UnitHashes {
+  return fixed('sha1', PIECE_HASH_BYTES, pieces)
+}
+
 /** SHA-256 of all units, 32 bytes each, as a record has them. */
 export function fixedHashes(concatenated: Uint8Array): UnitHashes {
+  return fixed('sha256', SHA256_BYTES, concatenated)
+}
+
+function fixed(algorithm: UnitHashes['algorithm'], size: number, concatenated: Uint8Array): UnitHashes {
+  const count = concatenated.length / size
   return {
-    algorithm: 'sha256',
-    get: (index) => ((index + 1) * SHA256_BYTES <= concatenated.length ? concatenated.subarray(index * SHA256_BYTES, (index + 1) * SHA256_BYTES) : undefined),
+    algorithm,
+    get: (index) => (index >= 0 && index < count ? concatenated.subarray(index * size, (index + 1) * size) : undefined),
     onGrowth: () => () => {},
   }
 }

@@ -3,7 +3,7 @@ import { PantalaError } from '../../common/errors.ts'
 import type { UnitStorage } from '../../common/store/units.ts'
 import type { EngineStats, PeerAddress, Swarm, SwarmEngine, SwarmSpec } from '../engine.ts'
 import type { InfoHash } from '../info-hash.ts'
-import { checkSpec } from '../open-spec.ts'
+import { hashesOf } from '../open-spec.ts'
 import { createNetwork, type Network } from './network.ts'
 import { MemorySwarm } from './swarm.ts'
 
@@ -26,21 +26,28 @@ export function createMemoryEngine({ network, peerId, address }: MemoryEngineOpt
   const swarms = new Map<InfoHash, MemorySwarm>()
   const totals = { uploaded: 0, downloaded: 0 }
   let running = false
+  const requireFree = (id: InfoHash): void => {
+    if (swarms.has(id)) throw new PantalaError('SWARM_OPEN', `swarm ${id} is open already`, { status: 409 })
+  }
+  const alias = (id: InfoHash, swarm: MemorySwarm): void => {
+    requireFree(id)
+    swarms.set(id, swarm)
+  }
   return {
     name: 'memory',
-    live: false,
+    live: true,
     peerId,
     async start() {
       running = true
     },
     async open(spec: SwarmSpec, storage: UnitStorage): Promise<Swarm> {
-      const info = checkSpec(spec, storage)
+      const hashes = hashesOf(spec, storage)
       if (!running) throw new PantalaError('ENGINE_STOPPED', 'the engine does not run', { status: 503 })
-      if (swarms.has(spec.id)) throw new PantalaError('SWARM_OPEN', `swarm ${spec.id} is open already`, { status: 409 })
+      requireFree(spec.id)
       const onStop = (swarm: MemorySwarm): void => {
-        if (swarms.get(swarm.id) === swarm) swarms.delete(swarm.id)
+        for (const [id, known] of swarms) if (known === swarm) swarms.delete(id)
       }
-      const swarm = new MemorySwarm({ network, peerId, address, onStop, totals }, info, storage)
+      const swarm = new MemorySwarm({ network, peerId, address, alias, onStop, totals }, spec.id, hashes, storage)
       swarms.set(spec.id, swarm)
       return swarm
     },
@@ -48,12 +55,13 @@ export function createMemoryEngine({ network, peerId, address }: MemoryEngineOpt
       socket.destroy()
     },
     stats(): EngineStats {
-      const peers = [...swarms.values()].reduce((sum, swarm) => sum + swarm.stats().peers, 0)
-      return { swarms: swarms.size, peers, ...totals }
+      const open = [...new Set(swarms.values())]
+      const peers = open.reduce((sum, swarm) => sum + swarm.stats().peers, 0)
+      return { swarms: open.length, peers, ...totals }
     },
     async stop() {
       running = false
-      await Promise.all([...swarms.values()].map((swarm) => swarm.stop()))
+      await Promise.all([...new Set(swarms.values())].map((swarm) => swarm.stop()))
     },
   }
 }

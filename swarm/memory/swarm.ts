@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto'
-import { PantalaError } from '../../common/errors.ts'
 import { formatHostPort } from '../../common/http/address.ts'
-import { unitSpan, type UnitStorage } from '../../common/store/units.ts'
-import type { PeerAddress, PeerStats, Swarm, SwarmStats, UnitEvent } from '../engine.ts'
+import { PantalaError } from '../../common/errors.ts'
+import { unitSpan, type ByteSpan, type UnitStorage } from '../../common/store/units.ts'
+import type { PeerAddress, PeerStats, Swarm, SwarmSpec, SwarmStats, UnitEvent, UnitHashes } from '../engine.ts'
 import type { InfoHash } from '../info-hash.ts'
 import { createListeners } from '../listeners.ts'
-import { PIECE_HASH_BYTES } from '../metainfo.ts'
-import type { TorrentInfo } from '../parse-metainfo.ts'
 import { peerRole } from '../peer-id.ts'
-import { checkUnit, createProgress } from '../progress.ts'
+import { checkUnit, createProgress, unitMatches } from '../progress.ts'
+import { torrentBeside } from '../open-spec.ts'
 import type { Network } from './network.ts'
 import { pickUnit, type Wish } from './picker.ts'
 
@@ -16,6 +14,8 @@ export interface MemoryContext {
   network: Network<MemorySwarm>
   peerId: string
   address: PeerAddress
+  /** Takes note of another id of a swarm. */
+  alias(id: InfoHash, swarm: MemorySwarm): void
   onStop(swarm: MemorySwarm): void
   totals: { uploaded: number; downloaded: number }
 }
@@ -29,7 +29,7 @@ interface Link {
 export class MemorySwarm implements Swarm {
   readonly id: InfoHash
   readonly context: MemoryContext
-  readonly #info: TorrentInfo
+  readonly #hashes: UnitHashes
   readonly #storage: UnitStorage
   readonly #progress
   readonly #units = createListeners<UnitEvent>(rethrow)
@@ -38,7 +38,8 @@ export class MemorySwarm implements Swarm {
   readonly #banned = new Set<MemorySwarm>()
   /** Peers that we were told of, by address. */
   readonly #wanted = new Map<string, PeerAddress>()
-  readonly #leaveNetwork: () => void
+  readonly #leaveNetwork: (() => void)[]
+  readonly #endGrowth: () => void
   #downloaded = 0
   #uploaded = 0
   #wasted = 0
@@ -47,13 +48,14 @@ export class MemorySwarm implements Swarm {
   #running: Promise<void> | undefined
   #left = false
 
-  constructor(context: MemoryContext, info: TorrentInfo, storage: UnitStorage) {
-    this.id = info.id
+  constructor(context: MemoryContext, id: InfoHash, hashes: UnitHashes, storage: UnitStorage) {
+    this.id = id
     this.context = context
-    this.#info = info
+    this.#hashes = hashes
     this.#storage = storage
     this.#progress = createProgress(storage)
-    this.#leaveNetwork = context.network.join(context.address, this)
+    this.#leaveNetwork = [context.network.join(context.address, id, this)]
+    this.#endGrowth = hashes.onGrowth(() => this.wake())
   }
 
   get complete(): boolean {
@@ -75,7 +77,7 @@ export class MemorySwarm implements Swarm {
   }
 
   async writeUnit(index: number, bytes: Uint8Array): Promise<void> {
-    checkUnit(index, bytes, this.#progress, this.#info.pieces)
+    checkUnit(index, bytes, this.#progress, this.#hashes)
     if (this.#left) throw new PantalaError('SWARM_CLOSED', `swarm ${this.id} is closed`, { status: 503, cause: this.#failure })
     if (this.#progress.has(index)) return
     try {
@@ -114,8 +116,10 @@ export class MemorySwarm implements Swarm {
     return [...this.#links].map(([{ context }, link]) => ({ peerId: context.peerId, role: peerRole(context.peerId), address: context.address, ...link }))
   }
 
-  addTorrent(): void {
-    throw new PantalaError('LIVE_UNSUPPORTED', `swarm ${this.id} has one torrent only on this engine`, { status: 501 })
+  addTorrent(spec: SwarmSpec): void {
+    const { id } = torrentBeside(spec, this.#storage)
+    this.context.alias(id, this)
+    this.#leaveNetwork.push(this.context.network.join(this.context.address, id, this))
   }
 
   async stop(): Promise<void> {
@@ -124,13 +128,15 @@ export class MemorySwarm implements Swarm {
     this.context.onStop(this)
   }
 
-  has(index: number): boolean {
-    return this.#progress.has(index)
+  /** Whether all of these bytes are here; a peer may count in other units. */
+  has({ start, end }: ByteSpan): boolean {
+    const { unit } = this.#storage
+    for (let index = Math.floor(start / unit); index * unit < end; index++) if (!this.#progress.has(index)) return false
+    return true
   }
 
-  /** A unit's bytes for a peer. Rejects when the storage cannot be read; the swarm has failed then. */
-  async serve(index: number, to: MemorySwarm): Promise<Uint8Array> {
-    const { start, end } = unitSpan(index, this.#storage.length, this.#storage.unit)
+  /** Bytes for a peer. Rejects when the storage cannot be read; the swarm has failed then. */
+  async serve({ start, end }: ByteSpan, to: MemorySwarm): Promise<Uint8Array> {
     const bytes = new Uint8Array(end - start)
     try {
       await this.#storage.read(start, bytes)
@@ -168,8 +174,8 @@ export class MemorySwarm implements Swarm {
 
   #next(): { index: number; from: MemorySwarm } | undefined {
     if (this.#left || this.complete) return undefined
-    const missing = Array.from({ length: this.#progress.count }, (_, index) => index).filter((index) => !this.#progress.has(index))
-    const holders = (index: number): MemorySwarm[] => [...this.#links.keys()].filter((peer) => peer.has(index))
+    const missing = Array.from({ length: this.#progress.count }, (_, index) => index).filter((index) => !this.#progress.has(index) && this.#hashes.get(index))
+    const holders = (index: number): MemorySwarm[] => [...this.#links.keys()].filter((peer) => peer.has(this.#span(index)))
     const picked = pickUnit(
       missing.map((index) => ({ index, holders: holders(index).length })),
       this.#wish,
@@ -185,14 +191,13 @@ export class MemorySwarm implements Swarm {
   async #fetch(index: number, from: MemorySwarm): Promise<void> {
     let bytes: Uint8Array
     try {
-      bytes = await from.serve(index, this)
+      bytes = await from.serve(this.#span(index), this)
     } catch {
       this.#disconnect(from)
       return
     }
-    if (this.#left) return
-    const expected = this.#info.pieces.subarray(index * PIECE_HASH_BYTES, (index + 1) * PIECE_HASH_BYTES)
-    if (!createHash('sha1').update(bytes).digest().equals(expected)) {
+    if (this.#left || this.#progress.has(index)) return
+    if (!unitMatches(index, bytes, this.#hashes)) {
       this.#wasted += bytes.length
       this.#banned.add(from)
       this.#disconnect(from)
@@ -210,8 +215,11 @@ export class MemorySwarm implements Swarm {
     const link = this.#links.get(from)
     if (link) link.downloaded += bytes.length
     const { peerId, address } = from.context
-    const span = unitSpan(index, this.#storage.length, this.#storage.unit)
-    this.#announce({ index, sources: [{ role: peerRole(peerId), peerId, address, spans: [span] }] })
+    this.#announce({ index, sources: [{ role: peerRole(peerId), peerId, address, spans: [this.#span(index)] }] })
+  }
+
+  #span(index: number): ByteSpan {
+    return unitSpan(index, this.#storage.length, this.#storage.unit)
   }
 
   #announce(event: UnitEvent): void {
@@ -230,7 +238,8 @@ export class MemorySwarm implements Swarm {
   #leave(): void {
     if (this.#left) return
     this.#left = true
-    this.#leaveNetwork()
+    this.#endGrowth()
+    for (const leave of this.#leaveNetwork) leave()
     for (const peer of [...this.#links.keys()]) this.#disconnect(peer)
   }
 }

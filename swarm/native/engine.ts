@@ -3,10 +3,9 @@ import { PantalaError } from '../../common/errors.ts'
 import { plainAddress } from '../../common/http/address.ts'
 import type { Logger } from '../../common/log.ts'
 import type { UnitStorage } from '../../common/store/units.ts'
-import type { EngineStats, PeerAddress, Swarm, SwarmEngine, SwarmSpec, UnitHashes } from '../engine.ts'
+import type { EngineStats, PeerAddress, Swarm, SwarmEngine, SwarmSpec } from '../engine.ts'
 import type { InfoHash } from '../info-hash.ts'
-import { PIECE_HASH_BYTES } from '../metainfo.ts'
-import { checkSpec } from '../open-spec.ts'
+import { hashesOf } from '../open-spec.ts'
 import { peerRole } from '../peer-id.ts'
 import { readHandshake, sendHandshake } from './connection.ts'
 import { RateLimit } from './rate-limit.ts'
@@ -88,7 +87,7 @@ class NativeEngine implements SwarmEngine {
   }
 
   async open(spec: SwarmSpec, storage: UnitStorage): Promise<Swarm> {
-    const hashes = spec.hashes ?? pieceHashes(checkSpec(spec, storage).pieces)
+    const hashes = hashesOf(spec, storage)
     if (this.#state !== 'running') throw new PantalaError('ENGINE_STOPPED', 'the engine does not run', { status: 503 })
     this.#requireFree(spec.id)
     const superSeeding = peerRole(this.peerId) === 'seeder'
@@ -182,13 +181,4 @@ function connected(socket: Socket): Promise<void> {
     socket.once('error', (error) => settle(error))
     socket.once('close', onClose)
   })
-}
-
-/** The piece hashes of an ordinary torrent (BEP 3). */
-function pieceHashes(pieces: Uint8Array): UnitHashes {
-  return {
-    algorithm: 'sha1',
-    get: (index) => (index * PIECE_HASH_BYTES < pieces.length ? pieces.subarray(index * PIECE_HASH_BYTES, (index + 1) * PIECE_HASH_BYTES) : undefined),
-    onGrowth: () => () => {},
-  }
 }

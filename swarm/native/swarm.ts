@@ -5,7 +5,7 @@ import type { UnitStorage } from '../../common/store/units.ts'
 import type { PeerAddress, PeerStats, Swarm, SwarmSpec, SwarmStats, UnitEvent, UnitHashes } from '../engine.ts'
 import type { InfoHash } from '../info-hash.ts'
 import { createListeners } from '../listeners.ts'
-import { parseInfo } from '../parse-metainfo.ts'
+import { torrentBeside } from '../open-spec.ts'
 import { Availability } from './availability.ts'
 import { Dialler } from './dialler.ts'
 import { Downloader } from './downloader.ts'
@@ -156,14 +156,11 @@ export class NativeSwarm implements Swarm {
     return this.#errors.add(listener)
   }
 
-  addTorrent({ id, info }: SwarmSpec): void {
-    const { length, unit } = this.#units.storage
-    const torrent = parseInfo(info)
-    if (torrent.id !== id || torrent.length !== length || torrent.pieceLength % unit !== 0) {
-      throw new PantalaError('BAD_TORRENT', `torrent ${id} does not describe the blob of swarm ${this.id}`, { status: 400 })
-    }
+  addTorrent(spec: SwarmSpec): void {
+    const { storage } = this.#units
+    const { id, pieceLength } = torrentBeside(spec, storage)
     this.#context.alias(id, this)
-    this.#views.push(createView(id, length, torrent.pieceLength, unit))
+    this.#views.push(createView(id, storage.length, pieceLength, storage.unit))
   }
 
   stats(): SwarmStats {

@@ -15,6 +15,7 @@ import { surplusLink } from './duplicates.ts'
 import { peerLink, type PeerLink } from './link.ts'
 import { createPriority } from './priority.ts'
 import { createSources, type Sources } from './sources.ts'
+import { pieceHashes } from '../unit-hashes.ts'
 import { addTorrent, torrentReady } from './torrent.ts'
 import { guardWire, MAX_PEER_REQUESTS } from './wire-guard.ts'
 
@@ -96,7 +97,7 @@ export class WebtorrentSwarm implements Swarm {
   }
 
   async writeUnit(index: number, bytes: Uint8Array): Promise<void> {
-    checkUnit(index, bytes, this.#progress, this.#info.pieces)
+    checkUnit(index, bytes, this.#progress, pieceHashes(this.#info.pieces))
     if (this.#destroyed) throw new PantalaError('SWARM_CLOSED', `swarm ${this.id} is closed`, { status: 503, cause: this.#failure })
     if (this.#progress.has(index)) return
     await this.#store.write(index, bytes)

@@ -33,11 +33,7 @@ export function webtorrentNode(t: ExecutionContext, role: 'agent' | 'seeder', op
 }
 
 /** Our own engine behind a real port. */
-export function nativeNode(
-  t: ExecutionContext,
-  role: 'agent' | 'seeder',
-  { now, random, peerId, ...options }: NativeNodeOptions = {},
-): Promise<TestNode & { mux: PortMux }> {
+export function nativeNode(t: ExecutionContext, role: 'agent' | 'seeder', { now, random, peerId, ...options }: NativeNodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
   const tuned = { ...(now ? { now } : {}), ...(random ? { random } : {}), ...(peerId === undefined ? {} : { peerId }) }
   return socketNode(t, (given) => createNativeEngine({ ...given, ...tuned }), role, options)
 }

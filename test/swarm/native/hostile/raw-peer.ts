@@ -5,7 +5,21 @@ import type { PeerAddress } from '../../../../swarm/engine.ts'
 
 /** A peer written by hand, byte by byte, that can say whatever a test wants. Nothing here uses the engine's own codec. */
 
-export const ID = { choke: 0, unchoke: 1, interested: 2, notInterested: 3, have: 4, bitfield: 5, request: 6, piece: 7, cancel: 8, haveAll: 14, haveNone: 15, reject: 16, extended: 20 } as const
+export const ID = {
+  choke: 0,
+  unchoke: 1,
+  interested: 2,
+  notInterested: 3,
+  have: 4,
+  bitfield: 5,
+  request: 6,
+  piece: 7,
+  cancel: 8,
+  haveAll: 14,
+  haveNone: 15,
+  reject: 16,
+  extended: 20,
+} as const
 const HANDSHAKE_BYTES = 68
 const LIMIT_MS = 60_000
 

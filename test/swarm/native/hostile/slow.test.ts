@@ -68,5 +68,8 @@ test('a peer that stops in the middle of a block holds nothing up, and its late 
   t.teardown(() => clearInterval(clock))
   await done
   t.deepEqual(Buffer.from(storage.bytes), Buffer.from(blob.bytes))
-  t.true(swarm.peers().some(({ peerId }) => peerId === honestId), 'the honest peer is not banned')
+  t.true(
+    swarm.peers().some(({ peerId }) => peerId === honestId),
+    'the honest peer is not banned',
+  )
 })
