@@ -4,16 +4,10 @@ import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
 import { pickUnit } from './picker.ts'
 import type { RateLimit } from './rate-limit.ts'
+import { requestWindow, unitsAtOnce } from './request-policy.ts'
 import { takeOver } from './takeover.ts'
 import type { Units } from './units.ts'
 
-/** Memory for units on their way, in one swarm. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
-const MAX_UNITS = 48
-const MIN_UNITS = 6
-/** A peer is asked for as much as it sends in this time, in whole units. */
-const WINDOW_SECONDS = 0.4
-const MIN_WINDOW_BYTES = 256 * 1024
 /** A cancelled block is answered by a reject or by its data; whoever does neither in this time has lost it. */
 const YIELD_TIMEOUT_MS = 2_000
 /** A peer that was asked and sends nothing for this long is asked for no more than one unit. */
@@ -43,7 +37,7 @@ export class Downloader {
   constructor(options: DownloaderOptions) {
     const { storage } = options.units
     this.#options = options
-    this.#maxUnits = Math.max(MIN_UNITS, Math.min(MAX_UNITS, Math.floor(MAX_BUFFERED_BYTES / storage.unit)))
+    this.#maxUnits = unitsAtOnce(storage.unit)
     this.#assignments = new Assignments(storage, this.#maxUnits)
   }
 
@@ -183,8 +177,7 @@ export class Downloader {
   /** Gives a peer another unit. */
   #assign(peer: Peer): boolean {
     const { units, availability, random, now } = this.#options
-    const window = peer.snubbed ? 1 : Math.max(MIN_WINDOW_BYTES, peer.rate.value(now()) * WINDOW_SECONDS)
-    if (this.#assignments.outstanding(peer) >= window) return false
+    if (this.#assignments.outstanding(peer) >= requestWindow({ rate: peer.rate.value(now()), snubbed: peer.snubbed })) return false
     const index =
       this.#assignments.size + units.writing < this.#maxUnits
         ? pickUnit({

@@ -21,6 +21,7 @@ const BASE_WEIGHT = 0.1
 
 /** What is on its way to one peer. */
 export class PeerWindow {
+  readonly #target: number
   #size = FIRST_PEER_BYTES
   #inFlight = 0
   #counted = 0
@@ -28,6 +29,11 @@ export class PeerWindow {
   #olderBase = Infinity
   #baseSince = 0
   readonly #sent: { bytes: number; at: number }[] = []
+
+  /** @param target - queueing delay that is aimed at, milliseconds */
+  constructor(target = TARGET_DELAY_MS) {
+    this.#target = target
+  }
 
   /** What of it counts for all peers together. */
   get counted(): number {
@@ -89,7 +95,7 @@ export class PeerWindow {
       this.#baseSince = now
     }
     this.#base = Math.min(this.#base, delay)
-    const off = (TARGET_DELAY_MS - (delay - this.base)) / TARGET_DELAY_MS
+    const off = (this.#target - (delay - this.base)) / this.#target
     // grows only where it was the limit
     if (off > 0 && !full) return
     this.#size = Math.min(MAX_BYTES, Math.max(MIN_PEER_BYTES, this.#size + Math.max(-1, off) * bytes))
@@ -98,6 +104,7 @@ export class PeerWindow {
 
 /** What is on its way to all peers. */
 export class TotalWindow {
+  readonly #target: number
   #inFlight = 0
   #rate = 0
   #base = 0
@@ -106,13 +113,18 @@ export class TotalWindow {
   /** Those that found no room; the longest waiting first. */
   readonly #waiting = new Set<() => void>()
 
+  /** @param target - queueing delay that is aimed at, milliseconds */
+  constructor(target = TARGET_DELAY_MS) {
+    this.#target = target
+  }
+
   get room(): boolean {
     return this.#inFlight < this.size
   }
 
   /** Bytes. */
   get size(): number {
-    return Math.min(MAX_BYTES, Math.max(MIN_TOTAL_BYTES, (this.#rate * (this.#base + TARGET_DELAY_MS)) / 1000))
+    return Math.min(MAX_BYTES, Math.max(MIN_TOTAL_BYTES, (this.#rate * (this.#base + this.#target)) / 1000))
   }
 
   sent(bytes: number): void {
