@@ -1,4 +1,5 @@
 import { createCipheriv, createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createPortMux } from '../../common/http/port-mux.ts'
 import { createLogger } from '../../common/log.ts'
@@ -19,7 +20,11 @@ interface NodeTask {
   /** Where the data is kept. */
   path: string
   peers: { host: string; port: number }[]
+  /** Reports its traffic all the time. */
+  trace: boolean
 }
+
+const TRACE_EVERY_MS = 250
 
 const task = JSON.parse(process.argv[2] ?? '') as NodeTask
 const { size, unit } = task
@@ -73,6 +78,12 @@ swarm.onUnit(() => {
   if (swarm.complete) say('done', usage())
 })
 say('ready', {})
+if (task.trace) {
+  setInterval(() => {
+    const counters = /eth0:\s*(\d+)(?:\s+\d+){7}\s+(\d+)/.exec(readFileSync('/proc/net/dev', 'utf8'))
+    say('trace', { rx: Number(counters?.[1]), tx: Number(counters?.[2]), ...usage() })
+  }, TRACE_EVERY_MS)
+}
 process.stdin.once('data', () => {
   say('start', {})
   swarm.addPeers(task.peers)

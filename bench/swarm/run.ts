@@ -1,6 +1,6 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -20,6 +20,8 @@ const { values } = parseArgs({
     mib: { type: 'string', default: '128' },
     unit: { type: 'string', default: '524288' },
     runs: { type: 'string', default: '3' },
+    /** A file for what each node sent and received all along, JSON. */
+    trace: { type: 'string' },
   },
 })
 const peers = Number(values.peers)
@@ -76,7 +78,17 @@ class Node {
   constructor(engine: string, index: number, dir: string) {
     const role = index === 0 ? 'seeder' : 'agent'
     const others = names.map((_, other) => ({ host: hostOf(other), port: PORT })).filter((_, other) => other !== index)
-    const task = { engine, role, host: hostOf(index), port: PORT, size, unit: Number(values.unit), path: join(dir, `node-${index}`), peers: others }
+    const task = {
+      engine,
+      role,
+      host: hostOf(index),
+      port: PORT,
+      size,
+      unit: Number(values.unit),
+      path: join(dir, `node-${index}`),
+      peers: others,
+      trace: values.trace !== undefined,
+    }
     this.child = spawn('ip', ['netns', 'exec', names[index] ?? '', process.execPath, join(import.meta.dirname, 'node.ts'), JSON.stringify(task)], {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
@@ -110,6 +122,7 @@ async function measure(engine: string): Promise<{ last: number; median: number; 
     const seconds = done.map(({ at }) => (at - started) / 1000).sort((a, b) => a - b)
     for (const { child } of nodes) child.kill('SIGTERM')
     const ends = await Promise.all(nodes.map((node) => node.heard('end')))
+    if (values.trace !== undefined) await writeFile(values.trace, JSON.stringify({ started, nodes: nodes.map(({ reports }) => reports) }))
     const leechers = ends.slice(1)
     return {
       last: seconds.at(-1) ?? Number.NaN,
@@ -121,7 +134,7 @@ async function measure(engine: string): Promise<{ last: number; median: number; 
     }
   } finally {
     for (const { child } of nodes) if (child.exitCode === null) child.kill('SIGTERM')
-    await Promise.all(nodes.map(({ child }) => (child.exitCode === null ? once(child, 'exit') : undefined)))
+    await Promise.all(nodes.map(({ child }) => (child.exitCode === null && child.signalCode === null ? once(child, 'exit') : undefined)))
     await rm(dir, { recursive: true, force: true })
   }
 }

@@ -200,9 +200,13 @@ export class Downloader {
     const now = this.#options.now()
     if (this.#assignments.awaits(peer)) return undefined
     const busy = [...this.#options.peers()].flatMap((from) => {
-      const last = [...from.assigned.values()].findLast(({ yielding }) => yielding === undefined)
-      if (from === peer || !last) return []
-      return [{ from, index: last.index, left: this.#assignments.left(last), outstanding: this.#assignments.outstanding(from), rate: from.rate.value(now) }]
+      let outstanding = 0
+      const rate = from.rate.value(now)
+      return [...from.assigned.values()].flatMap((assignment) => {
+        const left = this.#assignments.left(assignment)
+        outstanding += left
+        return from === peer || assignment.yielding !== undefined ? [] : [{ from, index: assignment.index, left, outstanding, rate }]
+      })
     })
     const taken = takeOver({ busy, offered: (unit) => peer.offers(unit), rate: peer.rate.value(now) })
     const assignment = taken?.from.assigned.get(taken.index)

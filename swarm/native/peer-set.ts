@@ -101,7 +101,7 @@ export class PeerSet implements ProtocolEvents {
       if (news && !this.#hides(peer) && piecePresent(peer.view, piece, units.count, (each) => units.has(each))) peer.connection.sendHave(piece)
       this.#sayInterest(peer)
     }
-    superSeeding?.reveal()
+    superSeeding?.published(unit)
   }
 
   wish(first: number, end: number): void {
@@ -123,7 +123,7 @@ export class PeerSet implements ProtocolEvents {
     if (units.left > 0) return
     for (const peer of peers) {
       const quietSince = Math.max(peer.connectedAt, peer.lastBlockAt)
-      if (peer.have.full && peer.queue.length === 0 && now() - quietSince > IDLE_PAIR_MS) peer.connection.close()
+      if (peer.have.full && peer.queue.size === 0 && now() - quietSince > IDLE_PAIR_MS) peer.connection.close()
     }
   }
 
@@ -140,7 +140,7 @@ export class PeerSet implements ProtocolEvents {
     for (const piece of pieces) availability.has(peer, piece)
     this.#sayInterest(peer)
     downloader.fill(peer)
-    superSeeding?.reveal()
+    superSeeding?.gained(peer, pieces)
   }
 
   onChoke(peer: Peer): void {
@@ -161,15 +161,16 @@ export class PeerSet implements ProtocolEvents {
   }
 
   onReject(peer: Peer, block: BlockRequest): void {
-    const { availability, downloader } = this.#options
-    const refused = downloader.rejected(peer, block)
-    if (refused && peer.have.delete(block.piece)) availability.has(peer, block.piece, -1)
+    const { availability, downloader, superSeeding } = this.#options
+    if (!downloader.rejected(peer, block) || !peer.have.delete(block.piece)) return
+    availability.has(peer, block.piece, -1)
+    superSeeding?.lost(peer, block.piece)
   }
 
   onIntroduced(peer: Peer): void {
     // it runs this engine: no need to wait until it says what it wants
     if (peer.wantId !== undefined) this.#unchoke(peer)
-    this.#options.superSeeding?.reveal()
+    this.#options.superSeeding?.join(peer)
   }
 
   onInterested(peer: Peer): void {
@@ -180,8 +181,8 @@ export class PeerSet implements ProtocolEvents {
     this.#options.uploader.acknowledged(peer, bytes)
   }
 
-  onWants(): void {
-    this.#options.superSeeding?.reveal()
+  onWants(peer: Peer): void {
+    this.#options.superSeeding?.wants(peer)
   }
 
   /** For good: who is served, and when, is decided request by request. */
@@ -211,6 +212,6 @@ export class PeerSet implements ProtocolEvents {
     if (peer.connection.dialled) dialler.lost(peer.connection.address, now() - peer.connectedAt > LASTING_MS)
     log.debug({ peer: peer.connection.peerId, ...(error ? { error: errorFields(error) } : {}) }, 'peer gone')
     downloader.release(peer)
-    superSeeding?.reveal()
+    superSeeding?.leave(peer)
   }
 }

@@ -5,8 +5,8 @@ import { SLOT_BYTES } from './assembly.ts'
 import { Bitset } from './bitset.ts'
 import type { Connection } from './connection.ts'
 import type { ExtendedHandshake } from './handshake.ts'
-import type { BlockRequest } from './messages.ts'
 import { RateMeter } from './rate-meter.ts'
+import { UploadQueue } from './upload-queue.ts'
 import { PeerWindow } from './upload-window.ts'
 import { pieceOf, type View } from './view.ts'
 
@@ -42,9 +42,7 @@ export class Peer {
   /** First byte of the block that is arriving and goes to its place. */
   receiving: number | undefined
   /** Blocks that it asked us for. */
-  readonly queue: BlockRequest[] = []
-  /** Super-seeding: units that it was shown. */
-  readonly shown = new Set<number>()
+  readonly queue = new UploadQueue()
   waitingSince = 0
   serving = false
   /** It does not send us anything now. */

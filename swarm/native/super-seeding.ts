@@ -1,60 +1,115 @@
-import type { Availability } from './availability.ts'
 import type { Peer } from './peer.ts'
-import { nextReveal, shownAtOnce } from './reveal-policy.ts'
+import { Reveals, type RevealLimits } from './reveal-policy.ts'
 import type { Units } from './units.ts'
-import { pieceOf, type View } from './view.ts'
+import { pieceOf, unitsOf, type View } from './view.ts'
+
+/** What is shown and not fetched keeps the uplink busy for this long. */
+const OPEN_SECONDS = 0.5
+const MIN_OPEN = 8
+const MIN_OPEN_EACH = 2
 
 export interface SuperSeedingOptions {
   units: Units
-  availability: Availability
+  /** Our own peer id. */
+  peerId: string
   peers: () => Iterable<Peer>
   /** The torrent in which a piece is a unit; only there units can be shown one by one. */
   view: View
+  /** Bytes per second that were reached of late. */
+  rate: () => number
+  now: () => number
   random: () => number
 }
 
 /** Shows a seeder's units to our own peers bit by bit, as the reveal policy says; ordinary clients see everything at once. */
 export class SuperSeeding {
   readonly #options: SuperSeedingOptions
+  readonly #reveals: Reveals<Peer>
+  readonly #joined = new Set<Peer>()
 
   constructor(options: SuperSeedingOptions) {
+    const { units, random } = options
     this.#options = options
+    this.#reveals = new Reveals(units.count, random)
+    for (let unit = 0; unit < units.count; unit++) if (units.has(unit)) this.#reveals.publish(unit)
   }
 
   hides(peer: Peer): boolean {
     return peer.ours && peer.view === this.#options.view
   }
 
-  reveal(): void {
-    const { units, availability, random } = this.#options
+  /** The peer has said who it is. */
+  join(peer: Peer): void {
+    if (peer.role === 'seeder' || this.#joined.has(peer)) {
+      this.#rank()
+      return
+    }
+    this.#joined.add(peer)
+    this.#reveals.join(peer, { has: (unit) => peer.offers(unit), shows: this.hides(peer), now: this.#options.now() })
+    if (peer.wants) this.#reveals.wants(peer, peer.wants)
+    this.#reveal()
+  }
+
+  leave(peer: Peer): void {
+    if (this.#joined.delete(peer)) this.#reveals.leave(peer)
+    this.#rank()
+    this.#reveal()
+  }
+
+  gained(peer: Peer, pieces: readonly number[]): void {
+    if (!this.#joined.has(peer)) return
+    const now = this.#options.now()
+    this.#eachUnit(peer, pieces, (unit) => this.#reveals.gained(peer, unit, now))
+    this.#reveal()
+  }
+
+  lost(peer: Peer, piece: number): void {
+    if (this.#joined.has(peer)) this.#eachUnit(peer, [piece], (unit) => this.#reveals.lost(peer, unit))
+  }
+
+  wants(peer: Peer): void {
+    if (peer.wants) this.#reveals.wants(peer, peer.wants)
+    this.#reveal()
+  }
+
+  published(unit: number): void {
+    this.#reveals.publish(unit)
+    this.#reveal()
+  }
+
+  tick(): void {
+    if (this.#joined.size === 0) return
+    this.#reveals.lapse(this.#options.now())
+    this.#reveal()
+  }
+
+  #reveal(): void {
+    const { now } = this.#options
+    const limits = this.#limits()
     for (;;) {
-      const peers = [...this.#options.peers()]
-        .filter((peer) => this.hides(peer) && peer.introduced && !peer.have.full)
-        .map((peer) => ({
-          peer,
-          open: openUnits(peer),
-          has: (unit: number) => peer.offers(unit),
-          shown: (unit: number) => peer.shown.has(unit),
-          wants: peer.wants,
-        }))
-      const next = nextReveal({
-        count: units.count,
-        published: (unit) => units.has(unit),
-        shownTo: (unit) => availability.shownTo(unit),
-        heldBy: (unit) => availability.heldBy(unit),
-        peers,
-        atOnce: shownAtOnce(units.storage.unit, peers.length),
-        random,
-      })
+      const next = this.#reveals.next(limits, now())
       if (!next) return
-      availability.show(next.peer, next.index)
-      next.peer.connection.sendHave(pieceOf(next.peer.view, next.index))
+      next.peer.connection.sendHave(pieceOf(next.peer.view, next.unit))
     }
   }
-}
 
-function openUnits(peer: Peer): number {
-  let open = 0
-  for (const unit of peer.shown) if (!peer.offers(unit)) open++
-  return open
+  #limits(): RevealLimits {
+    const { rate, units } = this.#options
+    const total = Math.max(MIN_OPEN, Math.ceil((rate() * OPEN_SECONDS) / units.storage.unit))
+    return { total, each: Math.max(MIN_OPEN_EACH, Math.ceil((2 * total) / this.#joined.size)) }
+  }
+
+  /** Seeders begin with different units: in the order of their ids. */
+  #rank(): void {
+    const ids = [...this.#options.peers()].filter(({ role }) => role === 'seeder').map(({ connection }) => connection.peerId)
+    const own = this.#options.peerId
+    this.#reveals.share(ids.length + 1, ids.filter((id) => id < own).length)
+  }
+
+  #eachUnit(peer: Peer, pieces: readonly number[], work: (unit: number) => void): void {
+    for (const piece of pieces) {
+      const { first, end } = unitsOf(peer.view, piece, this.#options.units.count)
+      for (let unit = first; unit < end; unit++) work(unit)
+    }
+  }
 }

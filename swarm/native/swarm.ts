@@ -62,6 +62,7 @@ export class NativeSwarm implements Swarm {
   readonly #dialler: Dialler
   readonly #downloader: Downloader
   readonly #uploader: Uploader
+  readonly #superSeeding: SuperSeeding | undefined
   readonly #unitEvents
   readonly #errors
   readonly #endGrowth: () => void
@@ -90,12 +91,14 @@ export class NativeSwarm implements Swarm {
     this.#uploader = new Uploader({
       units,
       peers,
+      heldBy: (unit) => availability.heldBy(unit),
       limit: context.uploadLimit,
       window: context.uploadWindow,
       onSent: (bytes) => this.#countSent(bytes),
       onFailure: (error) => this.#fail(error),
       now,
     })
+    this.#superSeeding = superSeeding ? new SuperSeeding({ units, peerId, peers, view, rate: () => context.uploadWindow.rate, now, random }) : undefined
     this.#peers = new PeerSet({
       peerId,
       listenPort,
@@ -105,7 +108,7 @@ export class NativeSwarm implements Swarm {
       availability,
       downloader: this.#downloader,
       uploader: this.#uploader,
-      superSeeding: superSeeding ? new SuperSeeding({ units, availability, peers, view, random }) : undefined,
+      superSeeding: this.#superSeeding,
       dialler: this.#dialler,
       onConnections: context.onConnections,
       now,
@@ -232,6 +235,7 @@ export class NativeSwarm implements Swarm {
     if (this.complete && this.#connected.size === 0) return
     this.#downloader.checkSnubs()
     this.#uploader.checkStalls()
+    this.#superSeeding?.tick()
     this.#dialler.dialMore()
     this.#peers.closeIdlePairs()
   }

@@ -7,18 +7,18 @@ const SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 export interface Busy<P> {
   from: P
-  /** The unit that it will send last. */
+  /** A unit that it was asked for. */
   index: number
   /** Bytes of that unit that are to come. */
   left: number
-  /** Bytes of all its units that are to come. */
+  /** Bytes that are to come until this unit is whole. */
   outstanding: number
   /** Bytes per second of late. */
   rate: number
 }
 
 /**
- * The unit that an idle peer should send in place of a busier one: the one that would come last of all, if the idle peer has it and
+ * The unit that an idle peer should send in place of a busier one: the one that would come last, if the idle peer has it and
  * would be done with it in less than half of that time.
  * @param rate - of the idle peer, bytes per second; 0 when unknown
  */

@@ -122,6 +122,11 @@ export class TotalWindow {
     return this.#inFlight < this.size
   }
 
+  /** The highest of late, bytes per second. */
+  get rate(): number {
+    return this.#rate
+  }
+
   /** Bytes. */
   get size(): number {
     return Math.min(MAX_BYTES, Math.max(MIN_TOTAL_BYTES, (this.#rate * (this.#base + this.#target)) / 1000))

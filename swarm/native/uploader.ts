@@ -4,6 +4,7 @@ import type { BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { nextUpload } from './upload-policy.ts'
+import { sameBlock } from './upload-queue.ts'
 import type { TotalWindow } from './upload-window.ts'
 import type { Units } from './units.ts'
 import { piecePresent } from './view.ts'
@@ -20,6 +21,8 @@ const STUCK_MS = 30_000
 export interface UploaderOptions {
   units: Units
   peers: () => Iterable<Peer>
+  /** Connected peers that have the unit. */
+  heldBy: (unit: number) => number
   limit: RateLimit
   /** Of the whole engine. */
   window: TotalWindow
@@ -63,7 +66,7 @@ export class Uploader {
     const { view } = peer
     const end = block.piece * view.pieceLength + block.offset + block.length
     const sane = block.piece < view.pieces && block.length > 0 && block.length <= MAX_BLOCK_BYTES && block.offset + block.length <= view.pieceLength && end <= units.storage.length
-    if (!sane || peer.queue.length >= MAX_QUEUE) {
+    if (!sane || peer.queue.size >= MAX_QUEUE) {
       peer.connection.close(new Error('a request that no client makes'))
       return
     }
@@ -71,19 +74,17 @@ export class Uploader {
       if (peer.connection.fast) peer.connection.sendReject(block)
       return
     }
-    if (peer.queue.length === 0) peer.waitingSince = now()
-    peer.queue.push(block)
+    if (peer.queue.size === 0) peer.waitingSince = now()
+    peer.queue.push(this.#unitOf(peer, block), block)
     this.pump()
   }
 
   cancel(peer: Peer, block: BlockRequest): void {
-    const same = ({ piece, offset, length }: BlockRequest): boolean => piece === block.piece && offset === block.offset && length === block.length
     const upload = this.#uploads.find((each) => each.peer === peer)
-    const read = upload?.blocks.findIndex((each) => same(each.block)) ?? -1
-    const at = peer.queue.findIndex(same)
+    const read = upload?.blocks.findIndex((each) => sameBlock(each.block, block)) ?? -1
+    const waited = peer.queue.cancel(this.#unitOf(peer, block), block)
     if (upload && read >= 0) for (const { ready, buffer } of upload.blocks.splice(read, 1)) if (ready) this.#pool.give(buffer)
-    if (at >= 0) peer.queue.splice(at, 1)
-    if (peer.connection.fast && (read >= 0 || at >= 0)) peer.connection.sendReject(block)
+    if (peer.connection.fast && (read >= 0 || waited)) peer.connection.sendReject(block)
     this.pump()
   }
 
@@ -98,7 +99,7 @@ export class Uploader {
   /** The peer has gone. */
   forget(peer: Peer): void {
     this.#options.window.lost(peer.window.counted)
-    peer.queue.length = 0
+    peer.queue.clear()
     this.pump()
   }
 
@@ -120,14 +121,10 @@ export class Uploader {
     if (this.#stopped) return
     for (const upload of [...this.#uploads]) this.#advance(upload)
     while (this.#roomForAll && !this.#timer) {
-      const waiting = [...this.#options.peers()].filter(({ queue, serving, connection }) => queue.length > 0 && !serving && connection.open)
-      const peer = nextUpload(
-        waiting.map((each) => ({ peer: each, since: each.waitingSince, windowed: each.windowed })),
-        this.#uploads.map((upload) => ({ windowed: upload.peer.windowed })),
-      )
-      if (!peer?.queue[0]) return
-      const upload: Upload = { peer, unit: this.#unitOf(peer, peer.queue[0]), blocks: [], stuckSince: undefined }
-      peer.serving = true
+      const next = this.#next()
+      if (!next) return
+      const upload: Upload = { ...next, blocks: [], stuckSince: undefined }
+      upload.peer.serving = true
       this.#uploads.push(upload)
       this.#advance(upload)
       // until it is read nothing is known of what it takes
@@ -140,6 +137,18 @@ export class Uploader {
     this.#stopped = true
     clearTimeout(this.#timer)
     await Promise.all(this.#reads)
+  }
+
+  #next(): { peer: Peer; unit: number } | undefined {
+    const { peers, heldBy, now } = this.#options
+    const waiting = [...peers()].filter(({ queue, serving, connection }) => queue.size > 0 && !serving && connection.open)
+    if (waiting.length === 0) return undefined
+    return nextUpload({
+      waiting: waiting.map((peer) => ({ peer, units: peer.queue.units(), since: peer.waitingSince, windowed: peer.windowed })),
+      active: this.#uploads.map(({ peer, unit }) => ({ windowed: peer.windowed, unit })),
+      heldBy,
+      now: now(),
+    })
   }
 
   #unitOf(peer: Peer, { piece, offset }: BlockRequest): number {
@@ -169,8 +178,8 @@ export class Uploader {
   }
 
   #readAhead({ peer, unit, blocks }: Upload): void {
-    while (blocks.length < READ_AHEAD && peer.queue[0] && this.#unitOf(peer, peer.queue[0]) === unit) {
-      const block = peer.queue.shift()
+    while (blocks.length < READ_AHEAD) {
+      const block = peer.queue.take(unit)
       if (!block) return
       const read: ReadBlock = { block, buffer: this.#pool.take(), ready: false }
       blocks.push(read)

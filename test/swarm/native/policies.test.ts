@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import test from 'ava'
 import { pickUnit } from '../../../swarm/native/picker.ts'
 import { RateLimit } from '../../../swarm/native/rate-limit.ts'
-import { nextReveal, shownAtOnce, type RevealPeer } from '../../../swarm/native/reveal-policy.ts'
+import { requestWindow } from '../../../swarm/native/request-policy.ts'
 import { PeerWindow, TotalWindow } from '../../../swarm/native/upload-window.ts'
 import { Suspects } from '../../../swarm/native/suspects.ts'
 import { Assembly } from '../../../swarm/native/assembly.ts'
@@ -64,56 +64,27 @@ test('an idle peer takes over what would come last, if it is much sooner done', 
   t.is(takeOver({ busy: [{ from: 'a', index: 1, left: 1000, outstanding: 1000, rate: 100_000 }], offered: () => true, rate: 0 }), undefined)
 })
 
-test('a seeder shows nothing twice before everything was shown once', (t) => {
-  fc.assert(
-    fc.property(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 8 }), fc.infiniteStream(fc.nat(1000)), (count, peerCount, chances) => {
-      const random = (): number => (chances.next().value ?? 0) / 1001
-      const shown = Array.from({ length: peerCount }, () => new Set<number>())
-      const has = Array.from({ length: peerCount }, () => new Set<number>())
-      const total = (index: number, sets: Set<number>[]): number => sets.filter((set) => set.has(index)).length
-      const times: number[] = Array.from({ length: count }, () => 0)
-      for (let step = 0; step < count * 20; step++) {
-        const peers: RevealPeer<number>[] = shown.map((set, peer) => ({
-          peer,
-          open: [...set].filter((index) => has[peer]?.has(index) !== true).length,
-          has: (index) => has[peer]?.has(index) === true,
-          shown: (index) => set.has(index),
-          wants: peer === 0 ? { first: count - 1, end: count } : undefined,
-        }))
-        const next = nextReveal({ count, published: () => true, shownTo: (index) => total(index, shown), heldBy: (index) => total(index, has), peers, atOnce: 2, random })
-        if (next) {
-          t.false(shown[next.peer]?.has(next.index), 'nobody is shown the same unit twice')
-          if (times.some((each) => each === 0)) t.is(times[next.index], 0)
-          times[next.index] = (times[next.index] ?? 0) + 1
-          shown[next.peer]?.add(next.index)
-        } else {
-          // somebody gets what was shown
-          const peer = shown.findIndex((set, at) => [...set].some((index) => has[at]?.has(index) !== true))
-          if (peer < 0) break
-          for (const index of shown[peer] ?? []) has[peer]?.add(index)
-        }
-      }
-      t.true(
-        times.every((each) => each > 0),
-        'everything was shown',
-      )
-    }),
-    { numRuns: 50 },
-  )
-  t.is(shownAtOnce(4 * 1024 * 1024, 5), 2)
-  t.is(shownAtOnce(128 * 1024, 5), 8)
+test('little is asked of slow peers, and nothing more of silent ones', (t) => {
+  t.is(requestWindow({ rate: 0, snubbed: false }), 256 * 1024)
+  t.is(requestWindow({ rate: 1000, snubbed: false }), 64 * 1024)
+  t.is(requestWindow({ rate: 10_000_000, snubbed: false }), 4_000_000)
+  t.is(requestWindow({ rate: 10_000_000, snubbed: true }), 1)
 })
 
-test('few are served at a time, the longest waiting first', (t) => {
+test('few are served at a time: the rarest unit first, then who has waited longest', (t) => {
   const waiting = [
-    { peer: 'a', since: 5, windowed: true },
-    { peer: 'b', since: 3, windowed: false },
+    { peer: 'a', units: [1, 2], since: 5, windowed: true },
+    { peer: 'b', units: [1], since: 3, windowed: false },
   ]
-  const active = (count: number, windowed: boolean): { windowed: boolean }[] => Array.from({ length: count }, () => ({ windowed }))
-  t.is(nextUpload(waiting, []), 'b')
-  t.is(nextUpload(waiting, active(UNACKNOWLEDGED_AT_ONCE, false)), 'a')
-  t.is(nextUpload(waiting, active(UPLOADS_AT_ONCE, true)), undefined)
-  t.is(nextUpload([], []), undefined)
+  const active = (count: number, windowed: boolean): { windowed: boolean; unit: number }[] => Array.from({ length: count }, () => ({ windowed, unit: 9 }))
+  const state = { waiting, active: [], heldBy: () => 1, now: 10 }
+  t.deepEqual(nextUpload(state), { peer: 'b', unit: 1 }, 'all are equally rare')
+  t.deepEqual(nextUpload({ ...state, heldBy: (unit) => (unit === 1 ? 2 : 1) }), { peer: 'a', unit: 2 }, 'rarer')
+  t.deepEqual(nextUpload({ ...state, active: [{ windowed: true, unit: 1 }] }), { peer: 'a', unit: 2 }, 'one is on its way to somebody')
+  t.deepEqual(nextUpload({ ...state, now: 10_000, heldBy: (unit) => (unit === 1 ? 2 : 1) }), { peer: 'b', unit: 1 }, 'nobody waits for ever')
+  t.deepEqual(nextUpload({ ...state, active: active(UNACKNOWLEDGED_AT_ONCE, false) }), { peer: 'a', unit: 1 })
+  t.is(nextUpload({ ...state, active: active(UPLOADS_AT_ONCE, true) }), undefined)
+  t.is(nextUpload({ ...state, waiting: [] }), undefined)
 })
 
 test('a rate limit lets through what it says', (t) => {
