@@ -107,10 +107,9 @@ export class Connection {
       done()
       return
     }
-    this.#socket.cork()
+    this.#gather()
     this.#socket.write(pieceHead(block))
     this.#socket.write(data, done)
-    this.#socket.uncork()
   }
 
   /** What is still to come of the block that is arriving is not wanted any more. */
@@ -142,7 +141,16 @@ export class Connection {
   }
 
   #write(bytes: Uint8Array): void {
-    if (!this.#socket.destroyed) this.#socket.write(bytes)
+    if (this.#socket.destroyed) return
+    this.#gather()
+    this.#socket.write(bytes)
+  }
+
+  /** What is said in one go travels in one packet. */
+  #gather(): void {
+    if (this.#socket.writableCorked > 0) return
+    this.#socket.cork()
+    process.nextTick(() => this.#socket.uncork())
   }
 }
 

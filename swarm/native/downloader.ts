@@ -8,6 +8,8 @@ import { requestWindow, unitsAtOnce } from './request-policy.ts'
 import { takeOver } from './takeover.ts'
 import type { Units } from './units.ts'
 
+/** Grants that are kept; more are not given. */
+const MAX_CREDIT = 64
 /** A cancelled block is answered by a reject or by its data; whoever does neither in this time has lost it. */
 const YIELD_TIMEOUT_MS = 2_000
 /** A peer that was asked and sends nothing for this long is asked for no more than one unit. */
@@ -20,6 +22,8 @@ export interface DownloaderOptions {
   limit: RateLimit
   /** All bytes of a unit are there. */
   onWhole: (assembly: Assembly<Peer>) => void
+  /** So many grants of a peer are not used. */
+  onPass: (peer: Peer, count: number) => void
   /** Bytes that came for nothing. */
   onWaste: (bytes: number) => void
   now: () => number
@@ -59,8 +63,17 @@ export class Downloader {
         this.#later(wait)
         return
       }
-      if (!this.#askBlock(peer) && !this.#assign(peer)) return
+      if (!this.#askBlock(peer) && !this.#assign(peer)) {
+        this.#pass(peer)
+        return
+      }
     }
+  }
+
+  /** The peer may be asked for so many more units. */
+  granted(peer: Peer, count: number): void {
+    peer.credit = Math.min(MAX_CREDIT, peer.credit + count)
+    this.fill(peer)
   }
 
   /** Where a block's bytes go; undefined when nobody asked for it. */
@@ -177,7 +190,7 @@ export class Downloader {
   /** Gives a peer another unit. */
   #assign(peer: Peer): boolean {
     const { units, availability, random, now } = this.#options
-    if (this.#assignments.outstanding(peer) >= requestWindow({ rate: peer.rate.value(now()), snubbed: peer.snubbed })) return false
+    if (!this.#mayAsk(peer)) return false
     const index =
       this.#assignments.size + units.writing < this.#maxUnits
         ? pickUnit({
@@ -191,8 +204,22 @@ export class Downloader {
         : undefined
     const chosen = index ?? (peer.assigned.size === 0 ? this.#takeOver(peer) : undefined)
     if (chosen === undefined) return false
+    if (peer.grants) peer.credit--
     this.#assignments.assign(peer, chosen, now())
     return true
+  }
+
+  /** A peer that grants is asked for what it has granted, another for what it sends in a while. */
+  #mayAsk(peer: Peer): boolean {
+    if (peer.grants) return peer.credit > 0
+    return this.#assignments.outstanding(peer) < requestWindow({ rate: peer.rate.value(this.#options.now()), snubbed: peer.snubbed })
+  }
+
+  /** There is nothing to ask for: the peer's grants are for others. */
+  #pass(peer: Peer): void {
+    if (peer.credit === 0 || this.#assignments.awaits(peer)) return
+    this.#options.onPass(peer, peer.credit)
+    peer.credit = 0
   }
 
   /** Has an idle peer send what a busier one would send last. @returns the unit when it is free at once */

@@ -8,6 +8,7 @@ import type { InfoHash } from '../info-hash.ts'
 import { hashesOf } from '../open-spec.ts'
 import { peerRole } from '../peer-id.ts'
 import { readHandshake, sendHandshake } from './connection.ts'
+import { GrantPlaces } from './grants.ts'
 import { RateLimit } from './rate-limit.ts'
 import { TotalWindow } from './upload-window.ts'
 import { NativeSwarm, type SwarmContext } from './swarm.ts'
@@ -61,6 +62,7 @@ class NativeEngine implements SwarmEngine {
       peerId,
       listenPort,
       uploadWindow: new TotalWindow(),
+      grantPlaces: new GrantPlaces(),
       uploadLimit: new RateLimit(uploadLimit, now),
       downloadLimit: new RateLimit(downloadLimit, now),
       totals: this.#totals,

@@ -54,6 +54,12 @@ export interface ExtendedHandshake {
   wantId: number | undefined
   /** The id under which it understands acknowledgements; ours only. */
   ackId: number | undefined
+  /** The id under which it understands grants: it asks us for nothing else; ours only. */
+  grantId: number | undefined
+  /** The id under which it understands that a grant is not used; ours only. */
+  passId: number | undefined
+  /** It is to be asked for what it grants, and nothing else. */
+  grants: boolean
   /** What its readers wait for already: units, first and end. */
   wants: { first: number; end: number } | undefined
 }
@@ -63,16 +69,24 @@ const BLOCK_KEY = 'pantala_block'
 /** Our extension message: the units that readers of the sender wait for, first and end, 32 bits each. */
 const WANT_KEY = 'pantala_want'
 export const WANT_ID = 1
-/** Our extension message: bytes of blocks that the sender has received since the last one, 32 bits. */
+/** Our extension message: bytes of blocks that the sender has received since the last one, and its clock's milliseconds, 32 bits each. */
 const ACK_KEY = 'pantala_ack'
 export const ACK_ID = 2
+/** Our extension message: the receiver may ask for so many units, 8 bits. */
+const GRANT_KEY = 'pantala_grant'
+export const GRANT_ID = 3
+/** Our extension message: the sender will not use so many grants, 8 bits. */
+const PASS_KEY = 'pantala_pass'
+export const PASS_ID = 4
 const WANTS_KEY = 'pantala_wants'
+const GRANTS_KEY = 'pantala_grants'
 
-export function encodeExtended({ port, requests, blockBytes, wants }: Omit<ExtendedHandshake, 'wantId' | 'ackId'>): Uint8Array {
+export function encodeExtended({ port, requests, blockBytes, wants, grants }: Omit<ExtendedHandshake, 'wantId' | 'ackId' | 'grantId' | 'passId'>): Uint8Array {
   const dictionary = encodeBencode({
-    m: { [WANT_KEY]: WANT_ID, [ACK_KEY]: ACK_ID },
+    m: { [WANT_KEY]: WANT_ID, [ACK_KEY]: ACK_ID, [GRANT_KEY]: GRANT_ID, [PASS_KEY]: PASS_ID },
     ...(port === undefined ? {} : { p: port }),
     ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
+    ...(grants ? { [GRANTS_KEY]: 1 } : {}),
     ...(wants === undefined ? {} : { [WANTS_KEY]: [wants.first, wants.end] }),
     ...(requests === undefined ? {} : { reqq: requests }),
     v: `Pantala ${VERSION}`,
@@ -91,6 +105,9 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
       wants: parseWants(wants),
       wantId: messageId(WANT_KEY),
       ackId: messageId(ACK_KEY),
+      grantId: messageId(GRANT_KEY),
+      passId: messageId(PASS_KEY),
+      grants: values[GRANTS_KEY] === 1,
       port: integer(values['p'], 1, 65535),
       requests: integer(values['reqq'], 1, 100_000),
       blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024),

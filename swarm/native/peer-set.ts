@@ -5,6 +5,7 @@ import type { Availability } from './availability.ts'
 import { Connection } from './connection.ts'
 import type { Dialler } from './dialler.ts'
 import type { Downloader } from './downloader.ts'
+import type { Grants } from './grants.ts'
 import type { Handshake } from './handshake.ts'
 import { MESSAGE, type BlockRequest } from './messages.ts'
 import { Peer } from './peer.ts'
@@ -30,6 +31,8 @@ export interface PeerSetOptions {
   downloader: Downloader
   uploader: Uploader
   superSeeding: SuperSeeding | undefined
+  /** Undefined where peers see what they may ask for: super-seeding. */
+  grants: Grants | undefined
   dialler: Dialler
   /** A connection has been taken over (1) or has ended (-1). */
   onConnections: (change: 1 | -1) => void
@@ -75,10 +78,10 @@ export class PeerSet implements ProtocolEvents {
         peer.unacknowledged += bytes
       },
       onBlockEnd: (block) => {
-        acknowledge(peer, true)
+        acknowledge(peer, true, now())
         downloader.arrived(peer, block)
       },
-      onPortion: () => acknowledge(peer, false),
+      onPortion: () => acknowledge(peer, false, now()),
       onDrain: () => uploader.pump(),
       onClose: (error) => this.#onClose(peer, error),
     })
@@ -86,14 +89,14 @@ export class PeerSet implements ProtocolEvents {
     peers.add(peer)
     onConnections(1)
     dialler.connected(address)
-    greet(peer, { units: units.count, has: (unit) => units.has(unit), hidden: this.#hides(peer), port: listenPort(), wants: this.#wish })
+    greet(peer, { units: units.count, has: (unit) => units.has(unit), hidden: this.#hides(peer), grants: this.#options.grants !== undefined, port: listenPort(), wants: this.#wish })
     log.debug({ peer: connection.peerId, address, dialled }, 'peer connected')
     connection.start(early)
   }
 
   /** Tells everyone who wants to know that a unit is here. */
   announce(unit: number): void {
-    const { units, peers, superSeeding } = this.#options
+    const { units, peers, superSeeding, grants } = this.#options
     for (const peer of peers) {
       const piece = pieceOf(peer.view, unit)
       // one of ours that has it may be a seeder that waits to hear that we got what it has shown
@@ -102,6 +105,7 @@ export class PeerSet implements ProtocolEvents {
       this.#sayInterest(peer)
     }
     superSeeding?.published(unit)
+    grants?.renew()
   }
 
   wish(first: number, end: number): void {
@@ -171,14 +175,23 @@ export class PeerSet implements ProtocolEvents {
     // it runs this engine: no need to wait until it says what it wants
     if (peer.wantId !== undefined) this.#unchoke(peer)
     this.#options.superSeeding?.join(peer)
+    if (peer.grantId !== undefined) this.#options.grants?.join(peer)
   }
 
   onInterested(peer: Peer): void {
     this.#unchoke(peer)
   }
 
-  onAcknowledged(peer: Peer, bytes: number): void {
-    this.#options.uploader.acknowledged(peer, bytes)
+  onAcknowledged(peer: Peer, bytes: number, at: number): void {
+    this.#options.uploader.acknowledged(peer, bytes, at)
+  }
+
+  onGranted(peer: Peer, count: number): void {
+    this.#options.downloader.granted(peer, count)
+  }
+
+  onPassed(peer: Peer, count: number): void {
+    this.#options.grants?.passed(peer, count)
   }
 
   onWants(peer: Peer): void {
@@ -204,11 +217,12 @@ export class PeerSet implements ProtocolEvents {
   }
 
   #onClose(peer: Peer, error: Error | undefined): void {
-    const { peers, availability, downloader, uploader, dialler, superSeeding, onConnections, now, log } = this.#options
+    const { peers, availability, downloader, uploader, dialler, superSeeding, grants, onConnections, now, log } = this.#options
     if (!peers.delete(peer)) return
     onConnections(-1)
     availability.forget(peer)
     uploader.forget(peer)
+    grants?.leave(peer)
     if (peer.connection.dialled) dialler.lost(peer.connection.address, now() - peer.connectedAt > LASTING_MS)
     log.debug({ peer: peer.connection.peerId, ...(error ? { error: errorFields(error) } : {}) }, 'peer gone')
     downloader.release(peer)

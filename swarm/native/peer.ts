@@ -66,6 +66,14 @@ export class Peer {
   wantId: number | undefined
   /** Its id for our `ack` message. */
   ackId: number | undefined
+  /** Its id for our grants: it asks us for nothing else. */
+  grantId: number | undefined
+  /** Its id for grants that we do not use. */
+  passId: number | undefined
+  /** It is to be asked for what it grants, and nothing else. */
+  grants = false
+  /** Units that we may ask it for. */
+  credit = 0
   /** What is on its way to it. */
   readonly window = new PeerWindow()
   /** Bytes of blocks from it that it has not been told to have come. */
@@ -112,10 +120,13 @@ export class Peer {
     return this.have.has(pieceOf(this.view, unit))
   }
 
-  introduce({ port, requests, blockBytes, wantId, ackId, wants }: ExtendedHandshake, ownBlockBytes: number): void {
+  introduce({ port, requests, blockBytes, wantId, ackId, grantId, passId, grants, wants }: ExtendedHandshake, ownBlockBytes: number): void {
     this.#port = port
     this.wantId = wantId
     this.ackId = ackId
+    this.grantId = grantId
+    this.passId = passId
+    this.grants = grants && passId !== undefined
     if (wants) this.wants = wants
     this.introduced = true
     if (requests !== undefined) this.#requests = requests

@@ -1,5 +1,5 @@
 import { Bitset } from './bitset.ts'
-import { ACK_ID, encodeExtended, parseExtended, WANT_ID } from './handshake.ts'
+import { ACK_ID, encodeExtended, GRANT_ID, parseExtended, PASS_ID, WANT_ID } from './handshake.ts'
 import { MESSAGE, type BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
 import { piecesPresent } from './view.ts'
@@ -10,9 +10,10 @@ export const OWN_BLOCK_BYTES = 128 * 1024
 const OWN_REQUESTS = 512
 const EXTENDED_HANDSHAKE = 0
 const WANT_BYTES = 9
-const ACK_BYTES = 5
+const ACK_BYTES = 9
+const GRANT_BYTES = 2
 /** Less than this is not worth an acknowledgement. */
-const ACK_AFTER_BYTES = 16 * 1024
+const ACK_AFTER_BYTES = 32 * 1024
 
 /** What the swarm does about a peer's messages. */
 export interface ProtocolEvents {
@@ -26,8 +27,12 @@ export interface ProtocolEvents {
   onInterested(peer: Peer): void
   /** It has said who it is. */
   onIntroduced(peer: Peer): void
-  /** It has received so many more bytes of blocks. */
-  onAcknowledged(peer: Peer, bytes: number): void
+  /** It has received so many more bytes of blocks. @param at - its clock's milliseconds */
+  onAcknowledged(peer: Peer, bytes: number, at: number): void
+  /** We may ask it for so many units. */
+  onGranted(peer: Peer, count: number): void
+  /** It has nothing to ask for. */
+  onPassed(peer: Peer, count: number): void
   /** What its readers wait for has changed. */
   onWants(peer: Peer): void
 }
@@ -39,16 +44,17 @@ export function greet(
     units,
     has,
     hidden,
+    grants,
     port,
     wants,
-  }: { units: number; has: (unit: number) => boolean; hidden: boolean; port: number | undefined; wants: { first: number; end: number } | undefined },
+  }: { units: number; has: (unit: number) => boolean; hidden: boolean; grants: boolean; port: number | undefined; wants: { first: number; end: number } | undefined },
 ): void {
   const { connection, view } = peer
   const pieces = hidden ? new Bitset(view.pieces) : piecesPresent(view, units, has)
   if (connection.fast && pieces.full) connection.send(MESSAGE.haveAll)
   else if (connection.fast && pieces.count === 0) connection.send(MESSAGE.haveNone)
   else if (pieces.count > 0) connection.sendPayload(MESSAGE.bitfield, pieces.bytes())
-  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants }))
+  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants, grants }))
 }
 
 /** Understands one message. Throws an `Error` for what no client sends. */
@@ -101,7 +107,12 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
 
 function understandExtended(peer: Peer, bytes: Buffer, events: ProtocolEvents): void {
   if (bytes[0] === ACK_ID && bytes.length === ACK_BYTES) {
-    events.onAcknowledged(peer, bytes.readUInt32BE(1))
+    events.onAcknowledged(peer, bytes.readUInt32BE(1), bytes.readUInt32BE(5))
+    return
+  }
+  if ((bytes[0] === GRANT_ID || bytes[0] === PASS_ID) && bytes.length === GRANT_BYTES) {
+    if (bytes[0] === GRANT_ID) events.onGranted(peer, bytes[1] ?? 0)
+    else events.onPassed(peer, bytes[1] ?? 0)
     return
   }
   if (bytes[0] === WANT_ID && bytes.length === WANT_BYTES) {
@@ -125,13 +136,24 @@ export function sayWants({ connection, wantId }: Peer, { first, end }: { first: 
   connection.sendPayload(MESSAGE.extended, payload)
 }
 
+/** Lets a peer of ours ask for a unit. */
+export function sayGrant({ connection, grantId }: Peer): void {
+  if (grantId !== undefined) connection.sendPayload(MESSAGE.extended, Uint8Array.of(grantId, 1))
+}
+
+/** Tells a peer of ours that we do not use so many of its grants. */
+export function sayPass({ connection, passId }: Peer, count: number): void {
+  if (passId !== undefined) connection.sendPayload(MESSAGE.extended, Uint8Array.of(passId, Math.min(count, 255)))
+}
+
 /** Tells a peer of ours that bytes of blocks have come. @param all - even if they are few */
-export function acknowledge(peer: Peer, all: boolean): void {
+export function acknowledge(peer: Peer, all: boolean, now: number): void {
   const { connection, ackId, unacknowledged } = peer
   if (ackId === undefined || unacknowledged === 0 || (!all && unacknowledged < ACK_AFTER_BYTES)) return
   const payload = Buffer.alloc(ACK_BYTES)
   payload[0] = ackId
   payload.writeUInt32BE(unacknowledged, 1)
+  payload.writeUInt32BE(Math.floor(now) % 2 ** 32, 5)
   peer.unacknowledged = 0
   connection.sendPayload(MESSAGE.extended, payload)
 }

@@ -9,10 +9,12 @@ import { torrentBeside } from '../open-spec.ts'
 import { Availability } from './availability.ts'
 import { Dialler } from './dialler.ts'
 import { Downloader } from './downloader.ts'
+import { Grants, type GrantPlaces } from './grants.ts'
 import type { Handshake } from './handshake.ts'
 import { Intake } from './intake.ts'
 import type { Peer } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
+import { sayGrant, sayPass } from './protocol.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { SuperSeeding } from './super-seeding.ts'
 import { Units } from './units.ts'
@@ -26,6 +28,7 @@ export interface SwarmContext {
   listenPort: () => number | undefined
   uploadLimit: RateLimit
   uploadWindow: TotalWindow
+  grantPlaces: GrantPlaces
   downloadLimit: RateLimit
   totals: { uploaded: number; downloaded: number }
   /** A connection has been taken over (1) or has ended (-1). */
@@ -63,6 +66,7 @@ export class NativeSwarm implements Swarm {
   readonly #downloader: Downloader
   readonly #uploader: Uploader
   readonly #superSeeding: SuperSeeding | undefined
+  readonly #grants: Grants | undefined
   readonly #unitEvents
   readonly #errors
   readonly #endGrowth: () => void
@@ -95,10 +99,12 @@ export class NativeSwarm implements Swarm {
       limit: context.uploadLimit,
       window: context.uploadWindow,
       onSent: (bytes) => this.#countSent(bytes),
+      onServed: (peer) => this.#grants?.served(peer),
       onFailure: (error) => this.#fail(error),
       now,
     })
     this.#superSeeding = superSeeding ? new SuperSeeding({ units, peerId, peers, view, rate: () => context.uploadWindow.rate, now, random }) : undefined
+    this.#grants = superSeeding ? undefined : new Grants({ units, places: context.grantPlaces, window: context.uploadWindow, grant: sayGrant, now })
     this.#peers = new PeerSet({
       peerId,
       listenPort,
@@ -109,6 +115,7 @@ export class NativeSwarm implements Swarm {
       downloader: this.#downloader,
       uploader: this.#uploader,
       superSeeding: this.#superSeeding,
+      grants: this.#grants,
       dialler: this.#dialler,
       onConnections: context.onConnections,
       now,
@@ -214,6 +221,7 @@ export class NativeSwarm implements Swarm {
       availability: (unit) => availability.heldBy(unit),
       limit: downloadLimit,
       onWhole: (assembly) => void intake.take(assembly),
+      onPass: sayPass,
       onWaste,
       now,
       random,
@@ -236,6 +244,7 @@ export class NativeSwarm implements Swarm {
     this.#downloader.checkSnubs()
     this.#uploader.checkStalls()
     this.#superSeeding?.tick()
+    this.#grants?.checkLost()
     this.#dialler.dialMore()
     this.#peers.closeIdlePairs()
   }
@@ -255,6 +264,7 @@ export class NativeSwarm implements Swarm {
     this.#dialler.stop()
     this.#downloader.stop()
     await this.#peers.close()
+    this.#grants?.stop()
     await this.#uploader.stop()
     await this.#units.settled()
   }

@@ -15,6 +15,10 @@ export class UploadQueue {
     return this.#units.keys()
   }
 
+  has(unit: number): boolean {
+    return this.#units.has(unit)
+  }
+
   push(unit: number, block: BlockRequest): void {
     const blocks = this.#units.get(unit)
     if (blocks) blocks.push(block)

@@ -1,11 +1,11 @@
 /**
  * How much may be on its way from us, so that queues in our uplink and in front of the receivers stay short: what waits in a
- * queue can neither be cancelled nor be served in a better order, and short buffers lose it. By delay, as in LEDBAT (RFC 6817), for
- * each peer; by the highest rate of late for all together. Peers of ours acknowledge what they receive. Pure.
+ * queue can neither be cancelled nor be served in a better order, and short buffers lose it. By the delay on the way there, as in
+ * LEDBAT (RFC 6817), for each peer; by the highest rate of late for all together. Peers of ours acknowledge what they receive. Pure.
  */
 
 const TARGET_DELAY_MS = 60
-const MIN_PEER_BYTES = 32 * 1024
+const MIN_PEER_BYTES = 64 * 1024
 const FIRST_PEER_BYTES = 64 * 1024
 const MAX_BYTES = 16 * 1024 * 1024
 /** The least delay seen is forgotten after this: routes change. */
@@ -19,15 +19,34 @@ const RATE_DECAY = 0.99
 /** Weight of a new sample in the mean of the least delays. */
 const BASE_WEIGHT = 0.1
 
+/** The least delay of late. */
+class LeastDelay {
+  #least = Infinity
+  #older = Infinity
+  #since = 0
+
+  get value(): number {
+    return Math.min(this.#least, this.#older)
+  }
+
+  add(delay: number, now: number): void {
+    if (now - this.#since > BASE_MS) {
+      this.#older = this.#least
+      this.#least = Infinity
+      this.#since = now
+    }
+    this.#least = Math.min(this.#least, delay)
+  }
+}
+
 /** What is on its way to one peer. */
 export class PeerWindow {
   readonly #target: number
   #size = FIRST_PEER_BYTES
   #inFlight = 0
   #counted = 0
-  #base = Infinity
-  #olderBase = Infinity
-  #baseSince = 0
+  readonly #way = new LeastDelay()
+  readonly #roundTrip = new LeastDelay()
   readonly #sent: { bytes: number; at: number }[] = []
 
   /** @param target - queueing delay that is aimed at, milliseconds */
@@ -44,9 +63,9 @@ export class PeerWindow {
     return this.#inFlight < this.#size
   }
 
-  /** The least delay of late, milliseconds. */
-  get base(): number {
-    return Math.min(this.#base, this.#olderBase)
+  /** The least of late, milliseconds. */
+  get roundTrip(): number {
+    return this.#roundTrip.value
   }
 
   sent(bytes: number, now: number): void {
@@ -64,13 +83,16 @@ export class PeerWindow {
     return bytes
   }
 
-  /** @returns bytes that count no more for all together */
-  acknowledged(bytes: number, now: number): number {
+  /**
+   * @param at - the receiver's clock, milliseconds; what differs from ours by the same time always is no delay
+   * @returns bytes that count no more for all together
+   */
+  acknowledged(bytes: number, now: number, at: number): number {
     const full = !this.room
     const taken = Math.min(bytes, this.#inFlight)
     this.#inFlight -= taken
     let left = taken
-    let delay: number | undefined
+    let sentAt: number | undefined
     while (left > 0) {
       const first = this.#sent[0]
       if (!first) break
@@ -79,23 +101,21 @@ export class PeerWindow {
         break
       }
       left -= first.bytes
-      delay = now - first.at
+      sentAt = first.at
       this.#sent.shift()
     }
-    if (delay !== undefined) this.#measured(delay, taken, full, now)
+    if (sentAt !== undefined) {
+      this.#roundTrip.add(now - sentAt, now)
+      this.#measured(at - sentAt, taken, full, now)
+    }
     const credit = Math.min(taken, this.#counted)
     this.#counted -= credit
     return credit
   }
 
   #measured(delay: number, bytes: number, full: boolean, now: number): void {
-    if (now - this.#baseSince > BASE_MS) {
-      this.#olderBase = this.#base
-      this.#base = Infinity
-      this.#baseSince = now
-    }
-    this.#base = Math.min(this.#base, delay)
-    const off = (this.#target - (delay - this.base)) / this.#target
+    this.#way.add(delay, now)
+    const off = (this.#target - (delay - this.#way.value)) / this.#target
     // grows only where it was the limit
     if (off > 0 && !full) return
     this.#size = Math.min(MAX_BYTES, Math.max(MIN_PEER_BYTES, this.#size + Math.max(-1, off) * bytes))

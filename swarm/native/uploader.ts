@@ -27,6 +27,8 @@ export interface UploaderOptions {
   /** Of the whole engine. */
   window: TotalWindow
   onSent: (bytes: number) => void
+  /** A unit that the peer asked for is out, or will not be sent. */
+  onServed: (peer: Peer) => void
   onFailure: (error: unknown) => void
   now: () => number
 }
@@ -85,14 +87,16 @@ export class Uploader {
     const waited = peer.queue.cancel(this.#unitOf(peer, block), block)
     if (upload && read >= 0) for (const { ready, buffer } of upload.blocks.splice(read, 1)) if (ready) this.#pool.give(buffer)
     if (peer.connection.fast && (read >= 0 || waited)) peer.connection.sendReject(block)
+    const unit = this.#unitOf(peer, block)
+    if (waited && upload?.unit !== unit && !peer.queue.has(unit)) this.#options.onServed(peer)
     this.pump()
   }
 
-  /** A peer of ours has received so many bytes of blocks. */
-  acknowledged(peer: Peer, bytes: number): void {
+  /** A peer of ours has received so many bytes of blocks. @param at - its clock's milliseconds */
+  acknowledged(peer: Peer, bytes: number, at: number): void {
     const now = this.#options.now()
-    const credit = peer.window.acknowledged(bytes, now)
-    if (credit > 0) this.#options.window.acknowledged(credit, peer.window.base, now)
+    const credit = peer.window.acknowledged(bytes, now, at)
+    if (credit > 0) this.#options.window.acknowledged(credit, peer.window.roundTrip, now)
     this.pump()
   }
 
@@ -175,6 +179,7 @@ export class Uploader {
     this.#uploads.splice(this.#uploads.indexOf(upload), 1)
     peer.serving = false
     peer.waitingSince = this.#options.now()
+    this.#options.onServed(peer)
   }
 
   #readAhead({ peer, unit, blocks }: Upload): void {

@@ -1,0 +1,174 @@
+import { grantsAtOnce, nextGrant, type GrantCandidate } from './grant-policy.ts'
+import type { Peer } from './peer.ts'
+import type { Units } from './units.ts'
+import type { TotalWindow } from './upload-window.ts'
+
+/** Whoever had nothing to ask for is not offered anything for so long, unless there is something new. */
+const PASS_MS = 100
+/** A grant that is neither used nor passed on in this time is over. */
+const LOST_MS = 2_000
+
+/** Grants that all swarms of an engine have given. */
+export class GrantPlaces {
+  #used = 0
+  /** Swarms that found no place, the longest waiting first. */
+  readonly #waiting = new Set<() => void>()
+
+  get used(): number {
+    return this.#used
+  }
+
+  take(): void {
+    this.#used++
+  }
+
+  /** @param go - called once, when there is a place again */
+  wait(go: () => void): void {
+    this.#waiting.add(go)
+  }
+
+  give(count: number): void {
+    this.#used -= count
+    const [first] = this.#waiting
+    if (!first || count === 0) return
+    this.#waiting.delete(first)
+    first()
+  }
+}
+
+export interface GrantsOptions {
+  units: Units
+  places: GrantPlaces
+  /** Of the whole engine. */
+  window: TotalWindow
+  /** Tells the peer. */
+  grant: (peer: Peer) => void
+  now: () => number
+}
+
+interface Candidate extends GrantCandidate {
+  peer: Peer
+  open: number
+  grantedAt: number
+  passedAt: number
+}
+
+/** Gives out grants to the peers of one swarm, as the grant policy says. */
+export class Grants {
+  readonly #options: GrantsOptions
+  /** Who was granted something longest ago first. */
+  readonly #candidates = new Map<Peer, Candidate>()
+  #retry: NodeJS.Timeout | undefined
+  readonly #go = (): void => this.offer()
+
+  constructor(options: GrantsOptions) {
+    this.#options = options
+  }
+
+  join(peer: Peer): void {
+    const { now } = this.#options
+    const candidate: Candidate = {
+      peer,
+      open: 0,
+      grantedAt: 0,
+      passedAt: -Infinity,
+      passing: () => now() - candidate.passedAt < PASS_MS,
+      lacks: () => this.#lacks(peer),
+    }
+    this.#candidates.set(peer, candidate)
+    this.offer()
+  }
+
+  leave(peer: Peer): void {
+    const candidate = this.#candidates.get(peer)
+    this.#candidates.delete(peer)
+    if (candidate) this.#end(candidate, candidate.open)
+  }
+
+  /** Fills the free places. */
+  offer(): void {
+    const { units, places, window, grant, now } = this.#options
+    while (this.#candidates.size > 0) {
+      if (places.used >= grantsAtOnce(window.size, units.storage.unit)) {
+        places.wait(this.#go)
+        return
+      }
+      const candidate = nextGrant(this.#candidates.values())
+      if (!candidate) {
+        this.#later()
+        return
+      }
+      const { peer } = candidate
+      this.#candidates.delete(peer)
+      this.#candidates.set(peer, candidate)
+      candidate.open++
+      candidate.grantedAt = now()
+      places.take()
+      grant(peer)
+    }
+  }
+
+  /** There is something new to ask for. */
+  renew(): void {
+    for (const candidate of this.#candidates.values()) candidate.passedAt = -Infinity
+    this.offer()
+  }
+
+  /** The peer has nothing to ask for. */
+  passed(peer: Peer, count: number): void {
+    const candidate = this.#candidates.get(peer)
+    if (!candidate) return
+    candidate.passedAt = this.#options.now()
+    this.#end(candidate, Math.min(count, candidate.open))
+  }
+
+  /** A unit that it asked for is out, or will not be sent. */
+  served(peer: Peer): void {
+    const candidate = this.#candidates.get(peer)
+    if (candidate && candidate.open > 0) this.#end(candidate, 1)
+  }
+
+  /** Takes grants back from peers that do nothing with them. */
+  checkLost(): void {
+    const now = this.#options.now()
+    for (const candidate of this.#candidates.values()) {
+      const { peer, open, grantedAt } = candidate
+      if (open === 0 || peer.serving || peer.queue.size > 0 || now - grantedAt < LOST_MS) continue
+      candidate.passedAt = now
+      this.#end(candidate, open)
+    }
+  }
+
+  stop(): void {
+    clearTimeout(this.#retry)
+    for (const candidate of this.#candidates.values()) this.#end(candidate, candidate.open)
+    this.#candidates.clear()
+  }
+
+  #end(candidate: Candidate, count: number): void {
+    candidate.open -= count
+    this.#options.places.give(count)
+    if (count > 0) this.offer()
+  }
+
+  /** Somebody who passed may want something soon. */
+  #later(): void {
+    if (this.#retry) return
+    for (const candidate of this.#candidates.values()) {
+      if (!candidate.passing()) continue
+      this.#retry = setTimeout(() => {
+        this.#retry = undefined
+        this.offer()
+      }, PASS_MS)
+      return
+    }
+  }
+
+  /** We have something that the peer does not have. */
+  #lacks(peer: Peer): boolean {
+    const { units } = this.#options
+    if (peer.have.full || !peer.connection.open) return false
+    for (let unit = 0; unit < units.count; unit++) if (units.has(unit) && !peer.offers(unit)) return true
+    return false
+  }
+}
