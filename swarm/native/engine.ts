@@ -10,6 +10,7 @@ import { peerRole } from '../peer-id.ts'
 import { readHandshake, sendHandshake } from './connection.ts'
 import { GrantPlaces } from './grants.ts'
 import { RateLimit } from './rate-limit.ts'
+import { ReadCache } from './read-cache.ts'
 import { TotalWindow } from './upload-window.ts'
 import { NativeSwarm, type SwarmContext } from './swarm.ts'
 
@@ -63,6 +64,7 @@ class NativeEngine implements SwarmEngine {
       listenPort,
       uploadWindow: new TotalWindow(),
       grantPlaces: new GrantPlaces(),
+      readCache: new ReadCache(),
       uploadLimit: new RateLimit(uploadLimit, now),
       downloadLimit: new RateLimit(downloadLimit, now),
       totals: this.#totals,

@@ -16,6 +16,8 @@ const MAX_REQUESTS = 256
 
 /** What a peer sends in this time is one block, within bounds. */
 const BLOCK_SECONDS = 0.02
+/** Where both sides are ours; smaller ones cost more than they help. */
+const MIN_BLOCK_SLOTS = 4
 
 /** A unit that this peer was asked for. */
 export interface Assignment {
@@ -113,7 +115,7 @@ export class Peer {
   /** Bytes to ask for at a time: so many that a block does not hold up a link for long. */
   blockBytes(now: number): number {
     const slots = Math.ceil((this.rate.value(now) * BLOCK_SECONDS) / SLOT_BYTES)
-    return Math.min(this.#blockBytes, Math.max(1, slots) * SLOT_BYTES)
+    return Math.min(this.#blockBytes, Math.max(MIN_BLOCK_SLOTS, slots) * SLOT_BYTES)
   }
 
   offers(unit: number): boolean {

@@ -16,6 +16,7 @@ import type { Peer } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import { sayGrant, sayPass } from './protocol.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { ReadCache } from './read-cache.ts'
 import { SuperSeeding } from './super-seeding.ts'
 import { Units } from './units.ts'
 import type { TotalWindow } from './upload-window.ts'
@@ -29,6 +30,7 @@ export interface SwarmContext {
   uploadLimit: RateLimit
   uploadWindow: TotalWindow
   grantPlaces: GrantPlaces
+  readCache: ReadCache
   downloadLimit: RateLimit
   totals: { uploaded: number; downloaded: number }
   /** A connection has been taken over (1) or has ended (-1). */
@@ -97,6 +99,7 @@ export class NativeSwarm implements Swarm {
       peers,
       heldBy: (unit) => availability.heldBy(unit),
       limit: context.uploadLimit,
+      cache: context.readCache,
       window: context.uploadWindow,
       onSent: (bytes) => this.#countSent(bytes),
       onServed: (peer) => this.#grants?.served(peer),

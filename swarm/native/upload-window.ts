@@ -63,7 +63,7 @@ export class PeerWindow {
     return this.#inFlight < this.#size
   }
 
-  /** The least of late, milliseconds. */
+  /** The least of late, milliseconds; infinite until something was acknowledged. */
   get roundTrip(): number {
     return this.#roundTrip.value
   }
@@ -96,12 +96,12 @@ export class PeerWindow {
     while (left > 0) {
       const first = this.#sent[0]
       if (!first) break
+      sentAt = first.at
       if (first.bytes > left) {
         first.bytes -= left
         break
       }
       left -= first.bytes
-      sentAt = first.at
       this.#sent.shift()
     }
     if (sentAt !== undefined) {
@@ -165,7 +165,7 @@ export class TotalWindow {
   acknowledged(bytes: number, base: number, now: number): void {
     this.#inFlight -= bytes
     this.#arrived += bytes
-    this.#base = this.#base === 0 ? base : this.#base + (base - this.#base) * BASE_WEIGHT
+    if (Number.isFinite(base)) this.#base = this.#base === 0 ? base : this.#base + (base - this.#base) * BASE_WEIGHT
     const elapsed = now - this.#interval
     if (elapsed >= RATE_INTERVAL_MS) {
       const intervals = elapsed / RATE_INTERVAL_MS

@@ -1,8 +1,8 @@
-import { BufferPool } from './buffer-pool.ts'
 import { MAX_SOCKET_BUFFER_BYTES } from './connection.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
 import type { RateLimit } from './rate-limit.ts'
+import type { ReadBytes, ReadCache } from './read-cache.ts'
 import { nextUpload } from './upload-policy.ts'
 import { sameBlock } from './upload-queue.ts'
 import type { TotalWindow } from './upload-window.ts'
@@ -12,7 +12,6 @@ import { MAX_BLOCK_BYTES } from './wire-parser.ts'
 
 /** Requests that a peer may have waiting; more is an attack or a mistake. */
 const MAX_QUEUE = 2_000
-const MAX_POOLED_BUFFERS = 16
 /** Blocks of an upload that are read before their turn. */
 const READ_AHEAD = 2
 /** Whoever takes nothing of what it asked for in this time gives its place to others. */
@@ -25,6 +24,8 @@ export interface UploaderOptions {
   heldBy: (unit: number) => number
   limit: RateLimit
   /** Of the whole engine. */
+  cache: ReadCache
+  /** Of the whole engine. */
   window: TotalWindow
   onSent: (bytes: number) => void
   /** A unit that the peer asked for is out, or will not be sent. */
@@ -35,8 +36,8 @@ export interface UploaderOptions {
 
 interface ReadBlock {
   block: BlockRequest
-  buffer: Buffer
-  ready: boolean
+  /** Undefined until it is read. */
+  data: ReadBytes | undefined
 }
 
 /** One peer being sent one unit, as far as it has asked for it. */
@@ -51,7 +52,6 @@ interface Upload {
 /** Serves requests: few peers at a time, unit by unit, no more than the windows let out, reading from disk only what goes out next. */
 export class Uploader {
   readonly #options: UploaderOptions
-  readonly #pool = new BufferPool(MAX_BLOCK_BYTES, MAX_POOLED_BUFFERS)
   /** The longest served first. */
   readonly #uploads: Upload[] = []
   readonly #reads = new Set<Promise<void>>()
@@ -85,7 +85,7 @@ export class Uploader {
     const upload = this.#uploads.find((each) => each.peer === peer)
     const read = upload?.blocks.findIndex((each) => sameBlock(each.block, block)) ?? -1
     const waited = peer.queue.cancel(this.#unitOf(peer, block), block)
-    if (upload && read >= 0) for (const { ready, buffer } of upload.blocks.splice(read, 1)) if (ready) this.#pool.give(buffer)
+    if (upload && read >= 0) for (const { data } of upload.blocks.splice(read, 1)) data?.release()
     if (peer.connection.fast && (read >= 0 || waited)) peer.connection.sendReject(block)
     const unit = this.#unitOf(peer, block)
     if (waited && upload?.unit !== unit && !peer.queue.has(unit)) this.#options.onServed(peer)
@@ -132,7 +132,7 @@ export class Uploader {
       this.#uploads.push(upload)
       this.#advance(upload)
       // until it is read nothing is known of what it takes
-      if (upload.blocks.some(({ ready }) => !ready)) return
+      if (upload.blocks.some(({ data }) => !data)) return
     }
   }
 
@@ -141,6 +141,7 @@ export class Uploader {
     this.#stopped = true
     clearTimeout(this.#timer)
     await Promise.all(this.#reads)
+    this.#options.cache.forget(this.#options.units.storage)
   }
 
   #next(): { peer: Peer; unit: number } | undefined {
@@ -165,7 +166,7 @@ export class Uploader {
       this.#readAhead(upload)
       const first = blocks[0]
       if (!first) break
-      if (!first.ready) return
+      if (!first.data) return
       if (!takes(peer)) {
         upload.stuckSince ??= this.#options.now()
         return
@@ -173,9 +174,9 @@ export class Uploader {
       upload.stuckSince = undefined
       if (this.#timer || (peer.windowed && !this.#roomForAll)) return
       blocks.shift()
-      this.#send(peer, first)
+      this.#send(peer, first.block, first.data)
     }
-    for (const { ready, buffer } of blocks.splice(0)) if (ready) this.#pool.give(buffer)
+    for (const { data } of blocks.splice(0)) data?.release()
     this.#uploads.splice(this.#uploads.indexOf(upload), 1)
     peer.serving = false
     peer.waitingSince = this.#options.now()
@@ -186,7 +187,7 @@ export class Uploader {
     while (blocks.length < READ_AHEAD) {
       const block = peer.queue.take(unit)
       if (!block) return
-      const read: ReadBlock = { block, buffer: this.#pool.take(), ready: false }
+      const read: ReadBlock = { block, data: undefined }
       blocks.push(read)
       const reading = this.#read(peer, read, blocks).finally(() => this.#reads.delete(reading))
       this.#reads.add(reading)
@@ -194,13 +195,12 @@ export class Uploader {
   }
 
   async #read(peer: Peer, read: ReadBlock, blocks: ReadBlock[]): Promise<void> {
-    const { units, onFailure } = this.#options
-    const { block, buffer } = read
+    const { units, cache, onFailure } = this.#options
+    const { block } = read
     try {
-      await units.storage.read(block.piece * peer.view.pieceLength + block.offset, buffer.subarray(0, block.length))
-      read.ready = true
+      read.data = await cache.read(units.storage, block.piece * peer.view.pieceLength + block.offset, block.length)
       // cancelled meanwhile, or the peer has gone
-      if (!blocks.includes(read)) this.#pool.give(buffer)
+      if (!blocks.includes(read)) read.data.release()
       this.pump()
     } catch (error) {
       onFailure(error)
@@ -214,13 +214,13 @@ export class Uploader {
     return window.room
   }
 
-  #send(peer: Peer, { block, buffer }: ReadBlock): void {
+  #send(peer: Peer, block: BlockRequest, { bytes, release }: ReadBytes): void {
     const { limit, window, onSent, now } = this.#options
     if (peer.windowed) {
       peer.window.sent(block.length, now())
       window.sent(block.length)
     }
-    peer.connection.sendBlock(block, buffer.subarray(0, block.length), () => this.#pool.give(buffer))
+    peer.connection.sendBlock(block, bytes, release)
     peer.uploaded += block.length
     onSent(block.length)
     const wait = limit.take(block.length)

@@ -136,6 +136,18 @@ test('what is on its way to a peer grows while its delay stays short, and shrink
   t.is(window.roundTrip, 5)
 })
 
+test('a part of a block that is acknowledged counts', (t) => {
+  const window = new PeerWindow()
+  window.sent(128 * 1024, 0)
+  t.is(window.acknowledged(32 * 1024, 7, 7), 32 * 1024)
+  t.is(window.roundTrip, 7)
+  const total = new TotalWindow()
+  total.sent(1000)
+  total.acknowledged(1000, Infinity, 10)
+  t.true(total.room)
+  t.true(Number.isFinite(total.size))
+})
+
 test('all windows together follow the rate that was reached, and forget who has gone or stalled', (t) => {
   const total = new TotalWindow()
   const least = total.size
