@@ -1,4 +1,4 @@
-import { createServer, type Server } from 'node:http'
+import { createServer, STATUS_CODES, type Server } from 'node:http'
 import type { Socket } from 'node:net'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PantalaError } from '../errors.ts'
@@ -14,6 +14,18 @@ const HEADERS_TIMEOUT_MS = 20_000
 /** How long an idle keep-alive connection stays open. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const MAX_PARAM_LENGTH = 512
+
+/** Stable codes for what the HTTP library refuses by itself. */
+const CODES_BY_STATUS: Readonly<Record<number, string>> = {
+  400: 'BAD_REQUEST',
+  408: 'REQUEST_TIMEOUT',
+  413: 'BODY_TOO_LARGE',
+  414: 'URL_TOO_LONG',
+  415: 'UNSUPPORTED_MEDIA_TYPE',
+  431: 'HEADERS_TOO_LARGE',
+}
+/** Node's codes for requests that cannot be read; every other one is a 400. */
+const STATUS_BY_PARSER_CODE: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
 
 export interface HttpApp {
   readonly fastify: FastifyInstance
@@ -34,6 +46,7 @@ export function createHttpApp(log: Logger): HttpApp {
   const sockets = new Set<Socket>()
   const app = fastify({
     logger: false,
+    clientErrorHandler: refuseUnreadable,
     bodyLimit: MAX_BODY_BYTES,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     exposeHeadRoutes: false,
@@ -80,6 +93,16 @@ function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms).unref())
 }
 
+/** Answers what is no HTTP, and closes the connection: nothing behind it can be understood. */
+function refuseUnreadable(error: Error & { code?: string }, socket: Socket): void {
+  const status = STATUS_BY_PARSER_CODE[error.code ?? ''] ?? 400
+  const body = JSON.stringify({ error: { code: CODES_BY_STATUS[status], message: `the request cannot be read (${error.code ?? error.message})` } })
+  const head = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, 'content-type: application/json', `content-length: ${Buffer.byteLength(body)}`, 'connection: close']
+  // after an answer has begun these bytes would become part of it
+  if (socket.writable && socket.bytesWritten === 0) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
+  socket.destroySoon()
+}
+
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
   if (reply.raw.headersSent) {
     reply.raw.destroy()
@@ -91,7 +114,7 @@ function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply,
   }
   const known = error as { statusCode?: number; code?: string; message?: string }
   if (known.statusCode !== undefined && known.statusCode < 500) {
-    void reply.code(known.statusCode).send({ error: { code: known.code ?? 'BAD_REQUEST', message: known.message ?? 'bad request' } })
+    void reply.code(known.statusCode).send({ error: { code: CODES_BY_STATUS[known.statusCode] ?? 'BAD_REQUEST', message: known.message ?? 'bad request' } })
     return
   }
   log.error({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'request failed unexpectedly')

@@ -8,7 +8,7 @@ export function parseChallenge(header: string | undefined): Challenge | undefine
   if (bearer?.[1] !== undefined) {
     const params = parseParams(bearer[1])
     const realm = params.get('realm')
-    if (realm !== undefined && URL.canParse(realm)) {
+    if (realm !== undefined && /^https?:/i.test(realm) && URL.canParse(realm)) {
       const service = params.get('service')
       const scope = params.get('scope')
       return { scheme: 'bearer', realm, ...(service === undefined ? {} : { service }), ...(scope === undefined ? {} : { scope }) }

@@ -142,6 +142,7 @@ function acceptList(request: FastifyRequest): string {
 function sendOciError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
   const known = error instanceof PantalaError ? error : undefined
   if (!known) log.error({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'request failed unexpectedly')
+  else if (known.status >= 500) log.warn({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'a request could not be served')
   const shown = known ?? new PantalaError('UNKNOWN', 'internal error; the log has the details', { status: 500 })
   void reply.code(shown.status).headers(API_VERSION).send(ociError(shown))
 }

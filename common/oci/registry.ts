@@ -30,7 +30,8 @@ const REGISTRY_HOST = /^(?:[a-zA-Z0-9](?:[a-zA-Z0-9.-]{0,251}[a-zA-Z0-9])?|\[[0-
  * @throws {PantalaError} `BAD_REGISTRY` (400)
  */
 export function registryName(host: string): string {
-  if (!REGISTRY_HOST.test(host)) {
+  // what the pattern cannot tell: ports above 65535, too many colons
+  if (!REGISTRY_HOST.test(host) || !URL.canParse(`https://${host}`)) {
     throw new PantalaError('BAD_REGISTRY', `expected a registry like quay.io or registry.example:5000, got ${JSON.stringify(host.slice(0, 100))}`, { status: 400 })
   }
   const name = host.toLowerCase()

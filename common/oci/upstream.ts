@@ -26,8 +26,8 @@ export interface Upstream {
   /**
    * Sends a request to `/v2/<repository>/<path>`, answers token and Basic challenges once, and follows redirects.
    * `Authorization` goes to the registry's own origin only, never to the host of a redirect.
-   * Every status but those comes back as it is.
-   * @throws {PantalaError} `UPSTREAM_UNREACHABLE`, `HTTP_TIMEOUT`, `HTTP_BROKEN`, `TOKEN_REFUSED`, `BAD_REDIRECT`
+   * 200, 206 to a `Range` and every refusal come back as they are.
+   * @throws {PantalaError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_STATUS`, `HTTP_TIMEOUT`, `HTTP_BROKEN`, `TOKEN_REFUSED`, `BAD_REDIRECT`
    */
   request(target: UpstreamTarget, path: string, init: UpstreamRequest): Promise<HttpResponse>
 }
@@ -43,7 +43,7 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
       const own = new URL(url).origin === new URL(target.registry.endpoint).origin
       const headers = { ...init.headers, 'user-agent': 'pantala', ...(own && authorization !== undefined ? { authorization } : {}) }
       const response = await http.request(url, { method: init.method, headers, signal: init.signal })
-      if (!REDIRECTS.has(response.status)) return response
+      if (!REDIRECTS.has(response.status)) return await usable(response, init, target.registry)
       const location = headerValue(response.headers, 'location')
       await response.discard()
       if (location === undefined || !URL.canParse(location, url)) throw badRedirect(url, 'without a usable Location')
@@ -89,6 +89,14 @@ function isBasic(authorization: string | undefined): boolean {
 
 function bearer(token: string | undefined): string | undefined {
   return token === undefined ? undefined : `Bearer ${token}`
+}
+
+/** A status that means nothing here (204, 206 without a Range, 999) must not reach a runtime as an answer. */
+async function usable(response: HttpResponse, { headers }: UpstreamRequest, registry: Registry): Promise<HttpResponse> {
+  const { status } = response
+  if (status === 200 || (status === 206 && headers?.['range'] !== undefined) || (status >= 400 && status <= 599)) return response
+  await response.discard()
+  throw new PantalaError('UPSTREAM_STATUS', `${registry.name} answered ${status}, expected 200 or an error`, { status: 502 })
 }
 
 function badRedirect(url: string, what: string): PantalaError {
