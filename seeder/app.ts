@@ -31,6 +31,7 @@ import { createBlobs } from './services/blobs.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPublications } from './services/publications.ts'
+import { createRegistryWatch } from './services/registry-watch.ts'
 import { createRegistrations } from './services/registrations.ts'
 import { createSeeds, type Seeds } from './services/seeds.ts'
 import { createTrackerLink } from './services/tracker-link.ts'
@@ -135,6 +136,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     onStop(() => seeding.stop()),
     onStop(() => blobs.stop()),
     ...links,
+    createRegistryWatch({ registry: registries.fallback, http: upstreamHttp, log }),
     backgroundTask(async (signal) => {
       await publications.resume(signal)
       await seeds.resume(signal)

@@ -56,6 +56,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
   let answered: HostPort | undefined
   let clusterName: string | undefined
   let state: 'unknown' | 'reachable' | 'unreachable' = 'unknown'
+  let seedersKnown: 'unknown' | 'none' | 'some' = 'unknown'
   let firstPoll = (): void => {}
   const polled = new Promise<void>((resolve) => {
     firstPoll = resolve
@@ -65,10 +66,19 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     const view = await requestJson(http, `http://${formatHostPort(tracker)}/v1/cluster`, { parse: parseView, signal })
     const here = isIP(tracker.host) === 0 ? (await lookup(tracker.host)).address : tracker.host
     seeders = view.seeders.map(({ id, host, port }) => ({ id, host: host ?? here, port }))
+    noteSeeders()
     // a record outlives the seeder that signed it
     for (const key of [...view.keys, ...view.seeders.map((seeder) => seeder.key)]) keys.set(key.id, key)
     answered = tracker
     clusterName = view.cluster
+  }
+
+  /** Says when there is no seeder to ask, and when there is one again. */
+  const noteSeeders = (): void => {
+    const next = seeders.length > 0 ? 'some' : 'none'
+    if (next === 'none' && seedersKnown !== 'none' && !localSeeder) log.warn({}, 'waiting for a seeder: the tracker knows none; pulls go to the registry meanwhile')
+    if (next === 'some' && seedersKnown === 'none') log.info({ seeders: seeders.map(formatHostPort) }, 'seeder found')
+    seedersKnown = next
   }
 
   const poll = async (signal: AbortSignal): Promise<void> => {

@@ -24,18 +24,27 @@ test('parts start in any order, say what they wait for, and recover', async (t) 
   t.is((await fetch(`http://${agent.mirror}/readyz`)).status, 503)
   t.deepEqual(await (await fetch(`http://${agent.mirror}/readyz`)).json(), { status: 'waiting', waiting: [`tracker ${tracker}`] })
 
-  const seeder = startPantala(t, ['seeder', '--nodes', tracker, '--peer-listen', peers, '--http-listen', http, '--registry', registry.url, '--data', await temporaryFolder(t)])
+  const seederArguments = ['seeder', '--nodes', tracker, '--peer-listen', peers, '--http-listen', http, '--registry', registry.url, '--data', await temporaryFolder(t)]
+  let seeder = startPantala(t, seederArguments)
   await seeder.waitFor(/waiting for the tracker/)
+  await seeder.waitFor(/waiting for the registry/)
   t.false(await answers(`http://${peers}/readyz`))
   const none = await run(t, 'skopeo', ['inspect', '--tls-verify=false', `docker://${agent.mirror}/team/app:v1`])
   t.not(none.code, 0, 'without an upstream there is nothing to serve')
 
+  await agent.process.waitFor(/a request could not be served/)
+
   await registry.setUp(true)
+  await seeder.waitFor(/registry reached/)
   t.is((await pull(t, agent.mirror, 'team/app:v1')).digest, image.digest, 'without tracker and seeder the agent goes to upstream')
 
+  await seeder.stop()
   startPantala(t, ['tracker', '--listen', tracker])
+  await agent.process.waitFor(/waiting for a seeder/)
+  seeder = startPantala(t, seederArguments)
   await eventually('the seeder has found the tracker', () => answers(`http://${peers}/readyz`))
   await eventually('the agent has found the tracker', () => answers(`http://${agent.mirror}/readyz`))
+  await agent.process.waitFor(/seeder found/)
   await eventually('the agent knows the seeder', async () => {
     const { seeders } = (await (await fetch(`http://${tracker}/v1/cluster`)).json()) as { seeders: unknown[] }
     return seeders.length === 1
