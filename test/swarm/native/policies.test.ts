@@ -96,6 +96,8 @@ test('a rate limit lets through what it says', (t) => {
   now += 500
   t.is(limit.wait(), 0)
   t.is(new RateLimit(undefined).take(1e12), 0)
+  const none = new RateLimit(0, () => now)
+  for (const wait of [none.wait(), none.take(1), none.wait()]) t.true(wait > 3_600_000 && wait < 2 ** 31, 'nothing passes, and a timer can hold it')
 })
 
 test('whoever lied is found among several who gave parts', (t) => {
