@@ -1,4 +1,5 @@
-import { open, type FileHandle } from 'node:fs/promises'
+import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 
 /** Fills `into` from `position`. @throws {PantalaError} `STORE_FAILED` on a disk error or when the file ends before */
@@ -16,6 +17,30 @@ export async function writeFully(file: FileHandle, bytes: Uint8Array, position: 
     const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at).catch(rethrow)
     at += bytesWritten
   }
+}
+
+/**
+ * A folder and those above it. Node's own recursive `mkdir` never ends where a folder that is there answers ENOENT, as `/proc` does.
+ * @throws the system's error
+ */
+export async function makeFolders(path: string, mode: number): Promise<void> {
+  try {
+    await mkdir(path, { mode })
+  } catch (error) {
+    const code = systemCode(error)
+    const above = dirname(path)
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return
+    if (code !== 'ENOENT' || (await isThere(above))) throw error
+    await makeFolders(above, mode)
+    await makeFolders(path, mode)
+  }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
 }
 
 /** Makes a rename or removal in this folder lasting. */

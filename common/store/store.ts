@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { digestHex, type Digest } from '../oci/digest.ts'
-import { readFully, rethrow } from './file-io.ts'
+import { makeFolders, readFully, rethrow } from './file-io.ts'
 import { lockFolder } from './lock.ts'
 import { createMetaStore, type MetaStore } from './meta.ts'
 import { createSparseFile, PartialFile, type PartialBlob } from './partial-blob.ts'
@@ -89,7 +89,7 @@ export async function openStore({ dir, log }: StoreOptions): Promise<Store> {
 async function prepare(dir: string): Promise<() => Promise<void>> {
   try {
     for (const folder of [join('blobs', 'sha256'), 'partial', 'meta', 'logs']) {
-      await mkdir(join(dir, folder), { recursive: true, mode: folder === 'meta' ? 0o700 : 0o755 })
+      await makeFolders(join(dir, folder), folder === 'meta' ? 0o700 : 0o755)
     }
     return await lockFolder(dir)
   } catch (error) {
