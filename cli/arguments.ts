@@ -1,17 +1,16 @@
-import { PantalaError } from '../common/errors.ts'
 import { nearest } from '../common/config/suggest.ts'
 import type { OptionKey } from '../common/config/options.ts'
 import type { Command, CommandContext } from './command.ts'
 
-export type ParsedArguments = { kind: 'help' } | { kind: 'run'; context: CommandContext }
+export type ParsedArguments = { kind: 'help' } | { kind: 'run'; context: CommandContext; problems: string[] }
 
 /** Dragonfly's way to set a property of its supernode. */
 const DRAGONFLY_PROPERTIES: Readonly<Record<string, string>> = { 'supernode.advertiseIp': 'advertise-ip' }
 
 /**
  * Reads a command's arguments: `--flag value`, `--flag=value`, both in one argument (Dragonfly's manifests write them so), and
- * `-Dsupernode.advertiseIp=IP`.
- * @throws {PantalaError} `USAGE` with every problem, a line each
+ * `-Dsupernode.advertiseIp=IP`. What is wrong with them is returned, so that it can be told together with what is wrong with the
+ * values.
  */
 export function parseArguments(command: Command, argv: readonly string[]): ParsedArguments {
   const problems: string[] = []
@@ -21,6 +20,7 @@ export function parseArguments(command: Command, argv: readonly string[]): Parse
   const flags = new Map<OptionKey, { text: string; flag: string }>()
   let configPath: string | undefined
   const ownFlags = command.own ?? {}
+  const readsDfget = Object.values(command.settings).some((keys) => keys.includes('agent.nodes'))
   const known = [...Object.keys(command.settings), ...Object.keys(ownFlags), 'config', 'help']
   const queue = argv.flatMap(split)
 
@@ -62,8 +62,7 @@ export function parseArguments(command: Command, argv: readonly string[]): Parse
   }
   const [min, max] = command.positionals
   if (problems.length === 0 && (positionals.length < min || positionals.length > max)) problems.push(`usage: pantala ${command.name} ${command.usage}`)
-  if (problems.length > 0) throw new PantalaError('USAGE', problems.join('\n'), { status: 400 })
-  return { kind: 'run', context: { positionals, own, flags, configPath, warnings } }
+  return { kind: 'run', context: { positionals, own, flags, configPath, warnings, readsDfget }, problems }
 }
 
 /** `--flag value` in one argument. A value that was given its own argument may hold spaces, a flag's name may not. */

@@ -15,6 +15,8 @@ export interface CommandContext {
   flags: ReadonlyMap<OptionKey, { text: string; flag: string }>
   configPath: string | undefined
   warnings: readonly string[]
+  /** The command asks trackers that `/etc/dragonfly/dfget.yml` may name; others leave that file alone. */
+  readsDfget: boolean
 }
 
 export interface Command {

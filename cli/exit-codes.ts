@@ -11,7 +11,11 @@ export function exitCodeOf(error: unknown): number {
   if (!(error instanceof PantalaError)) return EXIT.failed
   if (USAGE_CODES.has(error.code)) return EXIT.usage
   if (error.code === 'DIGEST_MISMATCH') return EXIT.mismatch
-  if (UNREACHABLE_CODES.has(error.code)) return EXIT.unreachable
+  if (isUnreachable(error)) return EXIT.unreachable
   if (TARGET_CODES.has(error.code)) return EXIT.target
   return EXIT.failed
+}
+
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof PantalaError && UNREACHABLE_CODES.has(error.code)
 }

@@ -24,8 +24,12 @@ export function helpOf(command: Command): string {
   for (const [flag, keys] of Object.entries(command.settings)) {
     const [key] = keys
     if (key === undefined) continue
-    const { kind, description, default: fallback }: Option = OPTIONS[key]
-    const rest = [...(fallback === undefined ? [] : [`default ${fallback}`]), ...keys.map((each) => `${each}, ${variableOf(each)}`)]
+    const { kind, description, default: fallback, min }: Option = OPTIONS[key]
+    const rest = [
+      ...(fallback === undefined ? [] : [`default ${fallback}`]),
+      ...(min === undefined ? [] : [`at least ${min}`]),
+      ...keys.map((each) => `${each}, ${variableOf(each)}`),
+    ]
     rows.push([`--${flag} ${KIND_HINTS[kind]}`, `${description} (${rest.join('; ')})`])
   }
   for (const [flag, { value, short, description }] of Object.entries(command.own ?? {})) {

@@ -1,3 +1,4 @@
+import { nearest } from '../common/config/suggest.ts'
 import { describe, PantalaError } from '../common/errors.ts'
 import { VERSION } from '../common/version.ts'
 import { parseArguments } from './arguments.ts'
@@ -14,6 +15,7 @@ import { trackerCommand } from './commands/tracker.ts'
 import { upCommand } from './commands/up.ts'
 import { EXIT, exitCodeOf } from './exit-codes.ts'
 import { helpOf, overview } from './help.ts'
+import { settingsProblems } from './settings.ts'
 
 export const COMMANDS: readonly Command[] = [
   upCommand,
@@ -42,16 +44,27 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
   try {
     const found = findCommand(argv)
-    if (!found) throw new PantalaError('USAGE', `there is no command ${JSON.stringify(word)}: pantala --help lists them`, { status: 400 })
+    if (!found) throw new PantalaError('USAGE', `there is no command ${JSON.stringify(word)}${meant(word)} pantala --help lists them`, { status: 400 })
     const parsed = parseArguments(found.command, found.rest)
-    if (parsed.kind === 'run') return await found.command.run(parsed.context)
-    process.stdout.write(helpOf(found.command))
-    return EXIT.ok
+    if (parsed.kind === 'help') {
+      process.stdout.write(helpOf(found.command))
+      return EXIT.ok
+    }
+    const { context, problems } = parsed
+    if (problems.length > 0) throw new PantalaError('USAGE', [...problems, ...(await settingsProblems(found.command, context))].join('\n'), { status: 400 })
+    return await found.command.run(context)
   } catch (error) {
     const text = error instanceof PantalaError ? describe(error) : error instanceof Error ? (error.stack ?? error.message) : String(error)
     for (const line of text.split('\n')) process.stderr.write(`pantala: ${line}\n`)
     return exitCodeOf(error)
   }
+}
+
+/** The command that is meant by a word that is none: one that begins with it, or is written nearly so. */
+function meant(word: string): string {
+  const names = COMMANDS.map(({ name }) => name)
+  const name = names.find((each) => each.startsWith(`${word} `)) ?? nearest(word, names)
+  return name === undefined ? ':' : `, did you mean ${JSON.stringify(name)}?`
 }
 
 /** The command with the longest name that the words begin with. */

@@ -23,6 +23,9 @@ const TERMINAL_EVERY_MS = 100
 const PLAIN_EVERY_MS = 5_000
 /** The rate is that of the last seconds. */
 const RATE_WINDOW_MS = 5_000
+const DEFAULT_COLUMNS = 80
+/** A name of fewer characters says nothing. */
+const MIN_LABEL = 8
 
 export function createProgress(label: string, output: ProgressOutput = process.stderr, now: () => number = () => performance.now()): Progress {
   const terminal = output.isTTY === true
@@ -32,8 +35,8 @@ export function createProgress(label: string, output: ProgressOutput = process.s
   let last: ProgressState | undefined
 
   const show = (state: ProgressState): void => {
-    const text = `${label}  ${progressText(state, rateOf(samples))}`
-    output.write(terminal ? `\r${text.slice(0, (output.columns ?? 80) - 1)}\x1b[K` : `${text}\n`)
+    const text = progressText(state, rateOf(samples))
+    output.write(terminal ? `\r${fitted(label, text, (output.columns || DEFAULT_COLUMNS) - 1)}\x1b[K` : `${label}  ${text}\n`)
   }
   return {
     update(state) {
@@ -51,6 +54,15 @@ export function createProgress(label: string, output: ProgressOutput = process.s
       last = undefined
     },
   }
+}
+
+/** Label and text in one line of so many columns: a long name is shortened in the middle, the numbers stay. */
+function fitted(label: string, text: string, columns: number): string {
+  const room = columns - text.length - 2
+  if (room >= label.length) return `${label}  ${text}`
+  if (room < MIN_LABEL) return text.slice(0, Math.max(0, columns))
+  const head = Math.ceil((room - 1) / 2)
+  return `${label.slice(0, head)}…${label.slice(label.length - (room - 1 - head))}  ${text}`
 }
 
 /** `45%  1.2 GiB of 2.7 GiB  80 MiB/s  3 peers  ETA 0:19` */

@@ -8,7 +8,7 @@ import { MAX_TORRENT_BYTES, parseInfo, parseTorrent, type TorrentInfo } from '..
 import type { PeerAddress } from '../../swarm/engine.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
 import type { Command, CommandContext } from '../command.ts'
-import { EXIT } from '../exit-codes.ts'
+import { EXIT, isUnreachable } from '../exit-codes.ts'
 import { findRecord } from '../get/find-record.ts'
 import { getFromSwarm } from '../get/from-swarm.ts'
 import { getFromUrl } from '../get/from-url.ts'
@@ -119,7 +119,9 @@ async function digestWanted(digest: Digest, also: Digest | undefined, tools: Too
       failure = error
     }
   }
-  throw failure
+  throw isUnreachable(failure)
+    ? new PantalaError('NOBODY_ANSWERS', `no tracker answers at ${nodes.map(formatHostPort).join(', ')}: name one with --nodes`, { cause: failure })
+    : failure
 }
 
 function swarmWanted(

@@ -28,7 +28,7 @@ const parseSummary = parser(SeedSummary, "the seeder's answer")
 export const seedCommand: Command = {
   name: 'seed',
   usage: 'PATH… [FLAGS]',
-  summary: 'Publishes files as torrents and seeds them until it is stopped.',
+  summary: 'Publishes files as torrents and seeds them until it is stopped; with a tracker of its own, unless --nodes names one.',
   settings: {
     nodes: ['seeder.nodes'],
     listen: ['tracker.listen'],
@@ -72,7 +72,7 @@ async function seedHere(context: CommandContext, paths: readonly string[]): Prom
   const parts: Service[] = ownData === undefined ? [] : [onStop(() => rm(ownData, { recursive: true, force: true }))]
   const store = await openStore({ dir: ownData ?? loaded.dataFolder('seeder.data'), log })
   parts.push(onStop(() => store.close()))
-  const embedded = context.flags.has('seeder.nodes') ? undefined : trackerOf(loaded)
+  const embedded = loaded.given.has('seeder.nodes') ? undefined : trackerOf(loaded)
   if (embedded) parts.push(embedded)
   let seeder: Seeder | undefined
   parts.push({

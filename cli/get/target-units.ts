@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { rm } from 'node:fs/promises'
 import { unitCount, unitSpan, type UnitStorage } from '../../common/store/units.ts'
 import { readFully } from '../../common/store/file-io.ts'
 import { PIECE_HASH_BYTES } from '../../swarm/metainfo.ts'
@@ -8,6 +9,8 @@ import { targetError, type Target } from './target.ts'
 /** A target as a swarm's storage. Pieces that an earlier attempt left are kept where their hash is right. */
 export async function targetUnits(target: Target, { length, pieceLength, pieces }: TorrentInfo, onChecked: (bytes: number) => void): Promise<UnitStorage> {
   const present = new Set<number>()
+  // the file gets its full length at once: notes of a download in order, which count on its length, are wrong from here on
+  await rm(target.notesPath, { force: true }).catch(targetError(target.path))
   const { size } = await target.file.stat()
   if (size === length) {
     const buffer = Buffer.allocUnsafe(Math.min(pieceLength, length))

@@ -74,7 +74,9 @@ async function isFolder(path: string): Promise<boolean> {
 export function targetError(path: string): (error: unknown) => never {
   return (error) => {
     const code = systemCode(error)
-    if (code === 'ENOSPC' || code === 'EDQUOT') throw new PantalaError('TARGET_FULL', `no space is left for ${path}`, { cause: error })
+    if (code === 'ENOSPC' || code === 'EDQUOT')
+      throw new PantalaError('TARGET_FULL', `no space is left for ${path}: free some and run it again, what has arrived is kept`, { cause: error })
+    if (code === 'ENOENT') throw new PantalaError('TARGET_UNWRITABLE', `cannot write ${path}: there is no folder ${dirname(path)} (ENOENT)`, { cause: error })
     throw new PantalaError('TARGET_UNWRITABLE', `cannot write ${path} (${code ?? 'unknown error'})`, { cause: error })
   }
 }

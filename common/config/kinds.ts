@@ -41,6 +41,8 @@ const SIZE_UNITS: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 }
 const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+/** Timers hold 31 bits of milliseconds, almost 25 days; three times a setting still fits. */
+const MAX_DURATION_MS = 7 * 86_400_000
 
 export const KIND_HINTS: { readonly [K in Kind]: string } = {
   address: 'HOST:PORT',
@@ -64,7 +66,11 @@ export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } =
       .map((part) => part.trim())
       .filter((part) => part !== '')
     if (nodes.length === 0) throw new Error('expected at least one tracker, HOST or HOST:PORT')
-    return nodes.map((node) => parseHostPort(node, TRACKER_PORT))
+    return nodes.map((node) => {
+      const parsed = parseHostPort(node, TRACKER_PORT)
+      if (parsed.port === 0) throw new Error(`expected the port of a tracker, got ${shown(node)}`)
+      return parsed
+    })
   },
   url: parseOrigin,
   path: (text) => {
@@ -76,7 +82,11 @@ export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } =
     return text
   },
   size: (text) => parseScaled(text, SIZE_UNITS, 'a size such as 4MiB'),
-  duration: (text) => parseScaled(text, DURATION_UNITS, 'a duration such as 30s'),
+  duration: (text) => {
+    const ms = parseScaled(text, DURATION_UNITS, 'a duration such as 30s')
+    if (ms > MAX_DURATION_MS) throw new Error(`expected at most 7d, got ${shown(text)}`)
+    return ms
+  },
   count: (text) => {
     if (!/^\d{1,9}$/.test(text)) throw new Error(`expected a whole number, got ${shown(text)}`)
     return Number(text)

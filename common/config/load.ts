@@ -1,7 +1,7 @@
 import { PantalaError } from '../errors.ts'
 import { readYaml } from './file.ts'
-import { PARSERS, reasonOf } from './kinds.ts'
-import { isOptionKey, OPTION_KEYS, OPTIONS, variableOf, type OptionKey, type Settings } from './options.ts'
+import { reasonOf } from './kinds.ts'
+import { isOptionKey, OPTION_KEYS, OPTIONS, parseOption, variableOf, type Option, type OptionKey, type Settings } from './options.ts'
 import { parseRegistries, type RegistriesSettings } from './registries.ts'
 import { nearest } from './suggest.ts'
 
@@ -15,11 +15,14 @@ export interface ConfigSources {
   /** A file that was named; it must exist. Without it the default one is read if it is there. */
   configPath?: string
   defaultPath?: string
+  /** Dragonfly's file, read if it is there; left out where nothing of it is used. */
   dfgetPath?: string
 }
 
 export interface LoadedConfig {
   settings: Settings
+  /** Settings that were written somewhere, so that they are not just the default. */
+  given: ReadonlySet<OptionKey>
   registries: RegistriesSettings
   warnings: string[]
 }
@@ -38,8 +41,7 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
   const problems: string[] = []
   const warnings: string[] = []
   const raw = new Map<OptionKey, Raw>()
-  const dfget = await readYaml(sources.dfgetPath ?? DFGET_CONFIG_PATH)
-  readDfget(dfget, raw, warnings, problems)
+  if (sources.dfgetPath !== undefined) readDfget(await readYaml(sources.dfgetPath), raw, warnings, problems)
   const file = await readConfigFile(sources)
   const registries = readFileSections(file, raw, problems)
   readVariables(sources.variables, raw, problems)
@@ -47,17 +49,17 @@ export async function loadConfig(sources: ConfigSources): Promise<LoadedConfig> 
 
   const settings: Record<string, unknown> = {}
   for (const key of OPTION_KEYS) {
-    const { kind, default: fallback }: { kind: keyof typeof PARSERS; default?: string } = OPTIONS[key]
+    const option: Option = OPTIONS[key]
     const given = raw.get(key)
-    const text = given?.text ?? fallback
+    const text = given?.text ?? option.default
     try {
-      settings[key] = text === undefined ? undefined : PARSERS[kind](text)
+      settings[key] = text === undefined ? undefined : parseOption(option, text)
     } catch (error) {
       problems.push(`${given?.from ?? key}: ${reasonOf(error)}`)
     }
   }
   if (problems.length > 0) throw new PantalaError('CONFIG_INVALID', problems.join('\n'), { status: 400 })
-  return { settings: settings as Settings, registries, warnings }
+  return { settings: settings as Settings, given: new Set(raw.keys()), registries, warnings }
 }
 
 async function readConfigFile({ configPath, defaultPath = DEFAULT_CONFIG_PATH }: ConfigSources): Promise<unknown> {

@@ -1,10 +1,12 @@
-import type { Kind, KindTypes } from './kinds.ts'
+import { PARSERS, type Kind, type KindTypes } from './kinds.ts'
 
 /** One setting: a key of a section in the file, a variable, and in some commands a flag. */
 export interface Option {
   kind: Kind
   /** As it would be written; undefined: unset. */
   default?: string
+  /** The least value that makes sense, as it would be written. */
+  min?: string
   description: string
 }
 
@@ -16,7 +18,7 @@ export const OPTIONS = {
   'tracker.data': { kind: 'path', description: 'Data folder; a tracker keeps nothing there in open mode' },
   'tracker.advertiseIp': { kind: 'ip', description: 'Address that nodes on other machines are given for this one' },
   'tracker.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
-  'tracker.announceInterval': { kind: 'duration', default: '60s', description: 'How often nodes announce; silent ones are forgotten after three intervals' },
+  'tracker.announceInterval': { kind: 'duration', default: '60s', min: '1s', description: 'How often nodes announce; silent ones are forgotten after three intervals' },
 
   'seeder.peerListen': { kind: 'address', default: '0.0.0.0:8002', description: 'Peers and HTTP of the seeder' },
   'seeder.httpListen': { kind: 'address', default: '0.0.0.0:8080', description: 'The same HTTP interface on a second port' },
@@ -26,7 +28,7 @@ export const OPTIONS = {
   'seeder.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this seeder' },
   'seeder.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
   'seeder.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
-  'seeder.idleTimeout': { kind: 'duration', default: '30s', description: 'A registry that sends nothing for this long is asked again' },
+  'seeder.idleTimeout': { kind: 'duration', default: '30s', min: '1s', description: 'A registry that sends nothing for this long is asked again' },
   'seeder.tagTtl': { kind: 'duration', default: '30s', description: 'How long a tag is believed before the registry is asked whether it moved' },
 
   'agent.listen': { kind: 'address', default: '127.0.0.1:65001', description: 'Registry mirror for the runtimes of this node' },
@@ -37,9 +39,9 @@ export const OPTIONS = {
   'agent.advertiseIp': { kind: 'ip', description: 'Address that other nodes are given for this agent' },
   'agent.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
   'agent.smallBlob': { kind: 'size', default: '256KiB', description: 'Blobs up to this size come from the seeder by HTTP' },
-  'agent.stallTimeout': { kind: 'duration', default: '10s', description: 'A source that brings nothing for this long gives way to the next' },
+  'agent.stallTimeout': { kind: 'duration', default: '10s', min: '100ms', description: 'A source that brings nothing for this long gives way to the next' },
 
-  'limits.connections': { kind: 'count', default: '200', description: 'Connections to peers' },
+  'limits.connections': { kind: 'count', default: '200', min: '1', description: 'Connections to peers' },
   'limits.upload': { kind: 'size', description: 'Bytes a second sent to peers; unlimited when unset' },
   'limits.download': { kind: 'size', description: 'Bytes a second taken from peers; unlimited when unset' },
 } as const satisfies Record<string, Option>
@@ -56,6 +58,16 @@ export const OPTION_KEYS = Object.keys(OPTIONS) as OptionKey[]
 
 export function isOptionKey(key: string): key is OptionKey {
   return Object.hasOwn(OPTIONS, key)
+}
+
+/**
+ * The value of a text.
+ * @throws {Error} saying what was expected
+ */
+export function parseOption({ kind, min }: Option, text: string): KindTypes[Kind] {
+  const value = PARSERS[kind](text)
+  if (min !== undefined && value < PARSERS[kind](min)) throw new Error(`expected at least ${min}, got ${JSON.stringify(text)}`)
+  return value
 }
 
 /** `agent.peerListen` → `PANTALA_AGENT_PEER_LISTEN` */

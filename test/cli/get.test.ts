@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { requireRoot } from '../helpers/debian.ts'
 import { temporaryFolder } from '../helpers/folder.ts'
-import { pantala } from '../helpers/pantala.ts'
+import { pantala, startPantala } from '../helpers/pantala.ts'
 import { freePort } from '../helpers/ports.ts'
 
 const CONTENT = randomBytes(300_000)
@@ -92,6 +92,27 @@ test('a file that changed at the origin is fetched anew', async (t) => {
   t.deepEqual(await readFile(join(dir, 'out')), CONTENT)
 })
 
+test('what one way of downloading has left is never taken for the work of another', async (t) => {
+  const url = await origin(t, (request, response, count) => {
+    if (request.headers.range === `bytes=${CONTENT.length}-`) response.writeHead(416, { 'content-range': `bytes */${CONTENT.length}` }).end()
+    else flaky(0)(request, response, count)
+  })
+  const dir = await temporaryFolder(t)
+  await writeFile(join(dir, 'f'), CONTENT)
+  const places = ['--listen', `127.0.0.1:${await freePort()}`, '--peer-listen', `127.0.0.1:${await freePort()}`]
+  const seeding = startPantala(t, ['seed', join(dir, 'f'), '--torrent', join(dir, 'f.torrent'), ...places])
+  await seeding.waitFor(/seeding; Ctrl-C ends it/)
+  await seeding.stop()
+  await writeFile(join(dir, '.out.pantala-part'), CONTENT.subarray(0, 100_000))
+  await writeFile(join(dir, '.out.pantala-part.json'), JSON.stringify({ url: `${url}/f`, validator: '"v1"', length: CONTENT.length }))
+  const torrent = await pantala(t, ['get', join(dir, 'f.torrent'), '-o', join(dir, 'out'), '--timeout', '300ms'])
+  t.is(torrent.code, 4, 'the seeder is gone; the unfinished file has its full length now')
+  const { code, stdout, stderr } = await pantala(t, ['get', `${url}/f`, '-o', join(dir, 'out')])
+  t.is(code, 0, stderr)
+  t.true(stdout.startsWith(DIGEST))
+  t.deepEqual(await readFile(join(dir, 'out')), CONTENT)
+})
+
 test('failures have their exit codes, and leave nothing that looks complete', async (t) => {
   const dir = await temporaryFolder(t)
   const good = await origin(t, (_request, response) => response.writeHead(200, { 'content-length': CONTENT.length }).end(CONTENT))
@@ -106,8 +127,8 @@ test('failures have their exit codes, and leave nothing that looks complete', as
     ['no such file at the origin', [`${missing}/f`, '-o', join(dir, 'b')], 1, /answered 404/],
     ['nobody listens', [`http://127.0.0.1:${free}/f`, '-o', join(dir, 'c')], 4, /cannot connect/],
     ['a silent origin', [`${silent}/f`, '-o', join(dir, 'd'), '--timeout', '200ms'], 4, /stopped answering/],
-    ['an unreachable tracker', [DIGEST, '-o', join(dir, 'e'), '--nodes', `127.0.0.1:${free}`], 4, /cannot connect/],
-    ['a folder that is missing', [`${good}/f`, '-o', join(dir, 'no', 'such', 'folder')], 5, /cannot write .*ENOENT/],
+    ['an unreachable tracker', [DIGEST, '-o', join(dir, 'e'), '--nodes', `127.0.0.1:${free}`], 4, /no tracker answers at 127\.0\.0\.1:\d+: name one with --nodes: cannot connect/],
+    ['a folder that is missing', [`${good}/f`, '-o', join(dir, 'no', 'such', 'folder')], 5, /cannot write .*: there is no folder .*such \(ENOENT\)/],
     ['a torrent that is none', [join(dir, 'bad.torrent'), '-o', join(dir, 'f')], 1, /not a usable info dictionary/],
     ['a torrent that is missing', [join(dir, 'none.torrent'), '-o', join(dir, 'f')], 2, /cannot read .*ENOENT/],
     ['no target', [`${good}/f`], 2, /needs a target/],

@@ -25,6 +25,13 @@ test('a terminal gets one line that is rewritten, never wider than it is', (t) =
   t.true(lines.length > 10)
   t.is(terminal.text.split('\n').length, 2)
   for (const line of lines) t.true(line.replace('\x1b[K', '').trimEnd().length < 60)
+  t.regex(lines.at(-1) ?? '', /^a fil…t\.bin {2}100% {2}10\.0 MiB of 10\.0 MiB {2}5\.0 MiB\/s {2}2 peers/, 'the name gives way to the numbers')
+})
+
+test('a terminal that does not know its width gets 80 columns', (t) => {
+  const terminal = { ...output(true), columns: 0 }
+  createProgress('f'.repeat(200), terminal, () => 0).update({ done: 1, total: 2 })
+  t.is(terminal.text.replace('\r', '').replace('\x1b[K', '').length, 79)
 })
 
 test('elsewhere there is a plain line every five seconds, and a last one', (t) => {

@@ -19,7 +19,17 @@ for (const { name, settings, own = {} } of COMMANDS) {
 
 test('wrong usage is told with what was meant', async (t) => {
   const cases: [args: string[], message: RegExp][] = [
-    [['agnt'], /there is no command "agnt"/],
+    [['agnt'], /there is no command "agnt", did you mean "agent"\? pantala --help/],
+    [['config'], /did you mean "config check"\?/],
+    [['zzzzzz'], /there is no command "zzzzzz": pantala --help/],
+    [
+      ['agent', '--nods', 'x', '--listen', 'nonsense:port', '--nodes', 'a:0'],
+      /--nods: unknown flag[\s\S]*--listen: expected HOST:PORT[\s\S]*--nodes: expected the port of a tracker/,
+    ],
+    [
+      ['supernode', '--announce-interval', '0s', '--connections', '0', '--idle-timeout', '999d'],
+      /--announce-interval: expected at least 1s[\s\S]*--idle-timeout: expected at most 7d[\s\S]*--connections: expected at least 1/,
+    ],
     [['agent', '--node', 'x'], /--node: unknown flag of "agent", did you mean --nodes\?/],
     [['agent', '--nodes'], /--nodes: expected a value/],
     [['agent', '--listen', 'nonsense:port'], /--listen: expected HOST:PORT/],
@@ -83,6 +93,17 @@ test('a data folder that cannot be written ends with 5', async (t) => {
   const { code, stderr } = await pantala(t, ['agent', '--data', join(dir, 'file')])
   t.is(code, 5, stderr)
   t.regex(stderr, /cannot be written/)
+  // a folder that is there and in which nothing can be made
+  t.is((await pantala(t, ['agent', '--data', '/proc/pantala'])).code, 5)
+})
+
+test('seed uses the trackers that a variable names, as with --nodes', async (t) => {
+  const dir = await temporaryFolder(t)
+  await writeFile(join(dir, 'file'), 'content')
+  const seeding = startPantala(t, ['seed', join(dir, 'file'), '--peer-listen', `127.0.0.1:${await freePort()}`], { env: { PANTALA_SEEDER_NODES: `127.0.0.1:${await freePort()}` } })
+  await seeding.waitFor(/seeding; Ctrl-C ends it/)
+  t.notRegex(seeding.stdout, /^tracker /m, 'no tracker of its own')
+  t.is(await seeding.stop('SIGTERM'), 0)
 })
 
 test("Dragonfly's ways of writing flags are understood", async (t) => {

@@ -29,11 +29,11 @@ async function checkArguments(t: ExecutionContext, name: string, argv: readonly 
   const filled = argv.map((argument) => argument.replace('$(HOST_IP)', '192.0.2.1'))
   const parsed = parseArguments(command, filled)
   if (parsed.kind !== 'run') return t.fail('help')
-  t.deepEqual(parsed.context.warnings, [])
+  t.deepEqual([...parsed.problems, ...parsed.context.warnings], [])
   const dir = await temporaryFolder(t)
   const configPath = join(dir, 'pantala.yaml')
   await writeFile(configPath, file ?? '')
-  await t.notThrowsAsync(loadConfig({ flags: parsed.context.flags, variables: {}, configPath, dfgetPath: join(dir, 'none') }), argv.join(' '))
+  await t.notThrowsAsync(loadConfig({ flags: parsed.context.flags, variables: {}, configPath }), argv.join(' '))
 }
 
 test('Kubernetes: flags, configuration keys, ports and probes are real', async (t) => {

@@ -14,8 +14,8 @@ export function pantala(t: ExecutionContext, args: readonly string[], options: S
   return run(t, process.execPath, [MAIN, ...args], options)
 }
 
-export function startPantala(t: ExecutionContext, args: readonly string[], { netns }: { netns?: string } = {}): Running {
-  return netns === undefined ? start(t, process.execPath, [MAIN, ...args]) : start(t, 'ip', ['netns', 'exec', netns, process.execPath, MAIN, ...args])
+export function startPantala(t: ExecutionContext, args: readonly string[], options: StartOptions = {}): Running {
+  return start(t, process.execPath, [MAIN, ...args], options)
 }
 
 export interface SupernodeOptions {

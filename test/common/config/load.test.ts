@@ -44,6 +44,13 @@ test('unset is not zero', async (t) => {
   t.is((await load(t, { file: 'limits: {upload: 0}' })).settings['limits.upload'], 0)
 })
 
+test("where Dragonfly's file is of no use it is not read", async (t) => {
+  const none = join(await temporaryFolder(t), 'none.yaml')
+  const { settings, given } = await loadConfig({ flags: new Map(), variables: { PANTALA_LOG_LEVEL: 'warn' }, defaultPath: none })
+  t.deepEqual(settings['agent.nodes'], [{ host: '127.0.0.1', port: 8001 }])
+  t.deepEqual([...given], ['log.level'])
+})
+
 test("other keys of Dragonfly's file only warn", async (t) => {
   const { warnings } = await load(t, { dfget: 'nodes: [a]\nlocalLimit: 20M' })
   t.deepEqual(warnings, ['dfget.yml: localLimit has no meaning for Pantala and is ignored'])
@@ -58,6 +65,8 @@ for (const [name, sources, message] of [
   ['a file that is no map', { file: '- a' }, 'the configuration file: expected a map of sections'],
   ['a registry without a user', { file: 'registries: {quay.io: {password: x}}' }, 'registries.quay.io: a password needs a username'],
   ['a secret file that is missing', { file: 'registries: {quay.io: {username: a, passwordFile: /no/such/file}}' }, 'registries.quay.io.passwordFile: the file cannot be read'],
+  ['a value that is too small', { file: 'agent: {stallTimeout: 0s}' }, 'agent.stallTimeout: expected at least 100ms, got "0s"'],
+  ['a tracker without a port to reach it', { file: 'agent: {nodes: ["a:0"]}' }, 'agent.nodes: expected the port of a tracker, got "a:0"'],
   ['credentials in a URL', { flags: { 'agent.registry': 'https://me:secret@quay.io' } }, '--agent.registry: expected a URL without credentials: put them under registries:'],
 ] as const) {
   test(`refused: ${name}`, async (t) => {
@@ -75,7 +84,8 @@ test('values are read in the ways that people write them', (t) => {
   t.deepEqual(PARSERS.address('[::1]:80'), { host: '::1', port: 80 })
   t.is(PARSERS.url('https://index.docker.io/v1/'), 'https://index.docker.io')
   for (const bad of ['', '4 MiBs', '-1', '1e9', 'NaN']) t.throws(() => PARSERS.size(bad), undefined, bad)
-  for (const bad of ['30', 's', '1 fortnight']) t.throws(() => PARSERS.duration(bad), undefined, bad)
+  t.is(PARSERS.duration('7d'), 604_800_000)
+  for (const bad of ['30', 's', '1 fortnight', '8d']) t.throws(() => PARSERS.duration(bad), undefined, bad)
 })
 
 test('docs/configuration.md has exactly the table of options', async (t) => {
