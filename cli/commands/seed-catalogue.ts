@@ -5,7 +5,7 @@ import { requestJson } from '../../common/http/json.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { formatBytes } from '../progress.ts'
-import { LOCAL_SEEDER } from './seed.ts'
+import { LOCAL_SEEDER, seederOf } from './seed.ts'
 
 const parseList = parser(SeedList, "the seeder's answer")
 const own = { seeder: { value: 'HOST:PORT', description: `Whose files (default ${LOCAL_SEEDER})` } }
@@ -38,10 +38,11 @@ export const seedRemoveCommand: Command = {
     }),
 }
 
-async function withSeeder({ own: flags }: CommandContext, work: (http: HttpClient, base: string) => Promise<void>): Promise<number> {
+async function withSeeder(context: CommandContext, work: (http: HttpClient, base: string) => Promise<void>): Promise<number> {
+  const base = `http://${seederOf(context)}`
   const http = createHttpClient({ connectMs: TIMEOUT_MS, headersMs: TIMEOUT_MS, idleMs: TIMEOUT_MS })
   try {
-    await work(http, `http://${flags.get('seeder') ?? LOCAL_SEEDER}`)
+    await work(http, base)
     return EXIT.ok
   } finally {
     await http.close()

@@ -3,8 +3,8 @@ import { hostname, tmpdir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { SeedSummary } from '../../common/api/files.ts'
 import { parser } from '../../common/api/schema.ts'
-import { PantalaError } from '../../common/errors.ts'
-import { formatHostPort, isLoopback, isWildcard, type HostPort } from '../../common/http/address.ts'
+import { describe, PantalaError } from '../../common/errors.ts'
+import { formatHostPort, isLoopback, isWildcard, parseHostPort, type HostPort } from '../../common/http/address.ts'
 import { createHttpClient, readBody } from '../../common/http/client.ts'
 import { requestJson } from '../../common/http/json.ts'
 import { composeServices, onStop, type Service } from '../../common/lifecycle.ts'
@@ -21,7 +21,8 @@ import { advertised, COMMON_FLAGS, loadSettings, type ServiceSettings } from '..
 import { reachable } from '../supernode.ts'
 import { quietUnlessAsked } from './get.ts'
 
-export const LOCAL_SEEDER = '127.0.0.1:8002'
+const SEEDER_PORT = 8002
+export const LOCAL_SEEDER = `127.0.0.1:${SEEDER_PORT}`
 const MAX_TORRENT_BYTES = 64 * 1024 * 1024
 const parseSummary = parser(SeedSummary, "the seeder's answer")
 
@@ -51,8 +52,17 @@ export const seedCommand: Command = {
   },
 }
 
+/** `HOST:PORT` of `--seeder`. @throws {PantalaError} `USAGE` */
+export function seederOf({ own }: CommandContext): string {
+  try {
+    return formatHostPort(parseHostPort(own.get('seeder') ?? LOCAL_SEEDER, SEEDER_PORT))
+  } catch (error) {
+    throw new PantalaError('USAGE', `--seeder: ${describe(error)}`, { status: 400 })
+  }
+}
+
 async function handOver(context: CommandContext, paths: readonly string[]): Promise<number> {
-  const seeder = context.own.get('seeder') ?? LOCAL_SEEDER
+  const seeder = seederOf(context)
   const http = createHttpClient({ connectMs: 5_000, headersMs: 24 * 60 * 60 * 1000, idleMs: 60_000 })
   try {
     for (const path of paths) {

@@ -29,7 +29,9 @@ export async function openTarget(output: string, name: string): Promise<Target> 
   const path = resolve((await isFolder(output)) ? join(output, name) : output)
   const partialPath = join(dirname(path), `.${basename(path)}.pantala-part`)
   const notesPath = `${partialPath}.json`
-  if (await isFolder(path)) throw new PantalaError('TARGET_UNWRITABLE', `${path} is a folder`)
+  // a rename would replace a device by a file, for everybody on the machine
+  const there = await stat(path).catch(() => undefined)
+  if (there && !there.isFile()) throw new PantalaError('TARGET_UNWRITABLE', `${path} is ${there.isDirectory() ? 'a folder' : 'not a regular file'}: choose another target`)
   await access(dirname(path), constants.W_OK).catch(targetError(path))
   const file = await open(partialPath, constants.O_RDWR | constants.O_CREAT, 0o644).catch(targetError(path))
   let state: 'open' | 'closed' = 'open'

@@ -129,6 +129,7 @@ test('failures have their exit codes, and leave nothing that looks complete', as
     ['a silent origin', [`${silent}/f`, '-o', join(dir, 'd'), '--timeout', '200ms'], 4, /stopped answering/],
     ['an unreachable tracker', [DIGEST, '-o', join(dir, 'e'), '--nodes', `127.0.0.1:${free}`], 4, /no tracker answers at 127\.0\.0\.1:\d+: name one with --nodes: cannot connect/],
     ['a folder that is missing', [`${good}/f`, '-o', join(dir, 'no', 'such', 'folder')], 5, /cannot write .*: there is no folder .*such \(ENOENT\)/],
+    ['a target that is a device', [`${good}/f`, '-o', '/dev/full'], 5, /\/dev\/full is not a regular file/],
     ['a torrent that is none', [join(dir, 'bad.torrent'), '-o', join(dir, 'f')], 1, /not a usable info dictionary/],
     ['a torrent that is missing', [join(dir, 'none.torrent'), '-o', join(dir, 'f')], 2, /cannot read .*ENOENT/],
     ['no target', [`${good}/f`], 2, /needs a target/],

@@ -21,6 +21,7 @@ test('wrong usage is told with what was meant', async (t) => {
   const cases: [args: string[], message: RegExp][] = [
     [['agnt'], /there is no command "agnt", did you mean "agent"\? pantala --help/],
     [['config'], /did you mean "config check"\?/],
+    [['seed', 'ls', '--seeder', 'a b'], /--seeder: expected HOST or HOST:PORT/],
     [['zzzzzz'], /there is no command "zzzzzz": pantala --help/],
     [
       ['agent', '--nods', 'x', '--listen', 'nonsense:port', '--nodes', 'a:0'],
