@@ -12,6 +12,7 @@ export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'tra
     cluster: settings['seeder.cluster'],
     registry: settings['seeder.registry'],
     registries,
+    watchRegistry: true,
     ...advertised(settings['seeder.advertiseIp']),
     engine: settings['seeder.engine'],
     ...limitsOf(loaded),

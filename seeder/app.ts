@@ -49,6 +49,8 @@ export interface SeederOptions {
   /** Default registry, a URL. */
   registry: string
   registries?: Readonly<Record<string, RegistrySettings>>
+  /** Says after the start that the registry does not answer. */
+  watchRegistry: boolean
   advertiseIp?: string
   store: Store
   engine: EngineName
@@ -136,7 +138,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     onStop(() => seeding.stop()),
     onStop(() => blobs.stop()),
     ...links,
-    createRegistryWatch({ registry: registries.fallback, http: upstreamHttp, log }),
+    ...(options.watchRegistry ? [createRegistryWatch({ registry: registries.fallback, http: upstreamHttp, log })] : []),
     backgroundTask(async (signal) => {
       await publications.resume(signal)
       await seeds.resume(signal)

@@ -88,7 +88,7 @@ async function seedHere(context: CommandContext, paths: readonly string[]): Prom
   parts.push({
     async start() {
       const { httpListen: _noSecondPort, ...rest } = seederOptions(loaded)
-      seeder = await createSeeder({ ...rest, trackers: embedded ? [reachable(embedded.address)] : settings['seeder.nodes'], store })
+      seeder = await createSeeder({ ...rest, watchRegistry: false, trackers: embedded ? [reachable(embedded.address)] : settings['seeder.nodes'], store })
       await seeder.start()
       for (const path of paths) await publish(seeder, path, loaded, embedded?.address, context.own.get('torrent'))
     },

@@ -112,7 +112,17 @@ test("Dragonfly's ways of writing flags are understood", async (t) => {
   const data = await temporaryFolder(t)
   const peers = `--peer-listen 127.0.0.1:${await freePort()}`
   const http = `--http-listen=127.0.0.1:${await freePort()}`
-  const supernode = startPantala(t, ['supernode', '-Dsupernode.advertiseIp=192.0.2.7', '-Dsupernode.baseHome=/x', `--listen ${listen}`, peers, http, '--data', data])
+  const supernode = startPantala(t, [
+    'supernode',
+    '-Dsupernode.advertiseIp=192.0.2.7',
+    '-Dsupernode.baseHome=/x',
+    `--listen ${listen}`,
+    peers,
+    http,
+    '--registry http://127.0.0.1:1',
+    '--data',
+    data,
+  ])
   await supernode.waitFor(/is ready/)
   t.true(supernode.stdout.includes('advertises 192.0.2.7'))
   t.true(supernode.stderr.includes('-Dsupernode.baseHome: has no meaning for Pantala and is ignored'))

@@ -18,6 +18,7 @@ export async function startSeeder(t: ExecutionContext, registry: string, change:
     trackers: [],
     cluster: 'test',
     registry,
+    watchRegistry: false,
     engine: 'webtorrent',
     maxConnections: 20,
     upstreamIdleTimeoutMs: 5_000,
