@@ -17,6 +17,8 @@ export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'tra
     engine: settings['seeder.engine'],
     ...limitsOf(loaded),
     upstreamIdleTimeoutMs: settings['seeder.idleTimeout'],
+    upstreamConnections: settings['upstream.connections'],
+    upstreamTotalConnections: settings['upstream.totalConnections'],
     manifestTtlMs: settings['seeder.tagTtl'],
     log: log.child({ part: 'seeder' }),
   }

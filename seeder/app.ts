@@ -28,6 +28,7 @@ import { seedRoutes } from './routes/seeds.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { createSeederBackend } from './services/backend.ts'
 import { createBlobs } from './services/blobs.ts'
+import { createConnectionBudget } from './services/connection-budget.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPublications } from './services/publications.ts'
@@ -58,6 +59,9 @@ export interface SeederOptions {
   uploadLimit?: number
   downloadLimit?: number
   upstreamIdleTimeoutMs: number
+  /** Requests to upstream for one blob at a time, and for all blobs together. */
+  upstreamConnections: number
+  upstreamTotalConnections: number
   manifestTtlMs: number
   log: Logger
   clock?: Clock
@@ -101,11 +105,14 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const seeding = createSeeding({ store, engine, announcer, log })
   const publications = createPublications({ cluster, store, key, seeding, registrations, live: engine.live, log })
   const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, log })
+  const budget = createConnectionBudget(Math.max(1, options.upstreamTotalConnections))
   const blobs = createBlobs({
     store,
     upstream,
     publications,
     openLiveSwarm: createLiveSwarms({ cluster, engine, announcer, registrations, log }),
+    connections: options.upstreamConnections,
+    budget,
     log: log.child({ component: 'ingest' }),
   })
   const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
@@ -119,7 +126,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const links = trackers.map((tracker) => createTrackerLink({ tracker, seederId: nodeId, heartbeat, registrations, http: trackerHttp, log }))
 
   const app = createHttpApp(log)
-  const metrics = seederMetrics({ store, engine, blobs, seeding })
+  const metrics = seederMetrics({ store, engine, blobs, budget, seeding })
   healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
   registryFront(app.fastify, { backend: createSeederBackend({ manifests, blobs, store, upstream }), registries, log })
   const record = async (digest: Parameters<typeof publications.record>[0]) => (await seeds.record(digest)) ?? (await publications.record(digest))

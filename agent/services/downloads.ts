@@ -7,7 +7,7 @@ import { errorFields, type Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { BlobRequest } from '../../common/oci/registry-backend.ts'
 import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
-import { openUpstreamBlob } from '../../common/oci/upstream-blob.ts'
+import { bytesOf, createUpstreamBlob } from '../../common/oci/upstream-blob.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import type { PartialBlob, Store } from '../../common/store/store.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
@@ -117,13 +117,14 @@ export function createDownloads(options: DownloadsOptions): Downloads {
 
   const rungs = (request: BlobRequest, { seeder }: Plan): { seeder: HttpRung | undefined; upstream: HttpRung } => {
     const { digest, registry } = request
+    const blob = createUpstreamBlob(upstream, digest, () => [request])
     return {
       seeder: seeder && {
         open: (span, signal) => client.blob(seeder.node, digest, request, span, signal),
         source: { kind: 'seeder', ip: seeder.node.host },
       },
       upstream: {
-        open: async (span, signal) => (await openUpstreamBlob(upstream, request, digest, span.start, signal, span.end)).body,
+        open: async (span, signal) => bytesOf(await blob.open(span, signal), span),
         source: { kind: 'upstream', registry: registry.name },
       },
     }

@@ -25,7 +25,7 @@ export function liveSource(descriptor: BlobDescriptor, cluster: string | undefin
   const info = buildLiveInfo({ length, name: digest, unit, source: cluster, generation })
   if (info.id !== liveId) return undefined
   const hashes = createGrowingHashes()
-  let known = 0
+  const known = new Set<number>()
   let signAt = now()
   return {
     info,
@@ -33,7 +33,7 @@ export function liveSource(descriptor: BlobDescriptor, cluster: string | undefin
     peers: [seeder],
     follower: {
       onHash(index, sha256) {
-        known = Math.max(known, index + 1)
+        known.add(index)
         hashes.set(index, sha256)
       },
       onSign() {
@@ -42,7 +42,10 @@ export function liveSource(descriptor: BlobDescriptor, cluster: string | undefin
     },
     idle(storage, at) {
       if (at - signAt > SILENCE_MS) return false
-      for (let index = 0; index < known; index++) if (!storage.has(index)) return false
+      for (const index of known) {
+        if (!storage.has(index)) return false
+        known.delete(index)
+      }
       return true
     },
   }

@@ -63,8 +63,9 @@ export function createSeederClient(http: HttpClient): SeederClient {
         parse: parseDescriptor,
         signal,
       }),
-    async followRecord(seeder, { digest, length, unit }, signal, follower) {
-      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?from=${follower ? 0 : unitCount(length, unit)}`, { signal })
+    async followRecord(seeder, { digest, length, unit, generation, state }, signal, follower) {
+      const query = `from=${follower ? 0 : unitCount(length, unit)}${state === 'arriving' ? `&generation=${generation}` : ''}`
+      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?${query}`, { signal })
       if (response.status !== 200) {
         await response.discard()
         throw new PantalaError('BLOB_UNKNOWN', `the seeder answered ${response.status} for the unit hashes of ${digest}`, { status: 502 })

@@ -55,6 +55,15 @@ export const SignedRecord = Type.Object({
 })
 export type SignedRecord = Static<typeof SignedRecord>
 
+/** `GET /v1/blobs/:digest/units?generation=&from=` */
+export const UnitsQuery = Type.Object({
+  /** Refused with `GENERATION_GONE` (409) when another download of the blob is running. */
+  generation: Type.Optional(Type.String({ pattern: '^[0-9a-f]{16}$' })),
+  /** Lines of hashes that the asker has had already: hashes come in the order in which they became known. */
+  from: Type.Optional(Type.Integer({ minimum: 0 })),
+})
+export type UnitsQuery = Static<typeof UnitsQuery>
+
 /** A line of `GET /v1/blobs/:digest/units` (NDJSON): unit hashes as they become known, then the record or a failure. */
 export const UnitsLine = Type.Union([
   Type.Object({ index: Type.Integer({ minimum: 0 }), sha256: Type.String({ pattern: '^[0-9a-f]{64}$' }) }),

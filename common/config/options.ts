@@ -41,6 +41,9 @@ export const OPTIONS = {
   'agent.smallBlob': { kind: 'size', default: '256KiB', description: 'Blobs up to this size come from the seeder by HTTP' },
   'agent.stallTimeout': { kind: 'duration', default: '10s', min: '100ms', description: 'A source that brings nothing for this long gives way to the next' },
 
+  'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob' },
+  'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs' },
+
   'limits.connections': { kind: 'count', default: '200', min: '1', description: 'Connections to peers' },
   'limits.upload': { kind: 'size', description: 'Bytes a second sent to peers; unlimited when unset' },
   'limits.download': { kind: 'size', description: 'Bytes a second taken from peers; unlimited when unset' },

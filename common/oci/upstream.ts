@@ -19,6 +19,8 @@ export interface UpstreamTarget {
 export interface UpstreamRequest {
   method: 'GET' | 'HEAD'
   headers?: Record<string, string>
+  /** Takes a new token although the old one may still be good. */
+  fresh?: boolean
   signal: AbortSignal
 }
 
@@ -30,6 +32,11 @@ export interface Upstream {
    * @throws {PantalaError} `UPSTREAM_UNREACHABLE`, `UPSTREAM_STATUS`, `HTTP_TIMEOUT`, `HTTP_BROKEN`, `TOKEN_REFUSED`, `BAD_REDIRECT`
    */
   request(target: UpstreamTarget, path: string, init: UpstreamRequest): Promise<HttpResponse>
+  /**
+   * Sends a request to where a redirect of this registry has led before, without any credential.
+   * @throws {PantalaError} like {@link Upstream.request}
+   */
+  requestAt(url: string, registry: Registry, init: UpstreamRequest): Promise<HttpResponse>
 }
 
 export function blobPath(digest: Digest): string {
@@ -37,10 +44,10 @@ export function blobPath(digest: Digest): string {
 }
 
 export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream {
-  const send = async (target: UpstreamTarget, path: string, init: UpstreamRequest, authorization: string | undefined): Promise<HttpResponse> => {
-    let url = `${target.registry.endpoint}/v2/${target.repository}/${path}`
+  const follow = async (first: string, registry: Registry, init: UpstreamRequest, authorization: string | undefined): Promise<HttpResponse> => {
+    let url = first
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const own = new URL(url).origin === new URL(target.registry.endpoint).origin
+      const own = isOwn(url, registry)
       const headers = { ...init.headers, 'user-agent': 'pantala', ...(own && authorization !== undefined ? { authorization } : {}) }
       const response = await http.request(url, { method: init.method, headers, signal: init.signal })
       if (!REDIRECTS.has(response.status)) return await usable(response, init, target.registry)
@@ -51,15 +58,23 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
       if (next.protocol !== 'http:' && next.protocol !== 'https:') throw badRedirect(url, `to ${next.protocol}`)
       url = next.href
     }
-    throw badRedirect(target.registry.endpoint, `more than ${MAX_REDIRECTS} times`)
+    throw badRedirect(registry.endpoint, `more than ${MAX_REDIRECTS} times`)
   }
 
+  const send = (target: UpstreamTarget, path: string, init: UpstreamRequest, authorization: string | undefined): Promise<HttpResponse> =>
+    follow(`${target.registry.endpoint}/v2/${target.repository}/${path}`, target.registry, init, authorization)
+
   return {
+    requestAt: (url, registry, init) =>
+      follow(url, registry, init, undefined).catch((error: unknown) => {
+        throw unreachable(error, registry)
+      }),
     async request(target, path, init) {
       try {
         const basic = basicOf(target)
         const key = { endpoint: target.registry.endpoint, repository: target.repository, basic }
         const passed = isBasic(target.authorization) ? undefined : target.authorization
+        if (init.fresh) tokens.forget(key)
         const first = passed ?? bearer(tokens.cached(key))
         const response = await send(target, path, init, first)
         if (response.status !== 401 || passed !== undefined) return response
@@ -74,6 +89,11 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
       }
     },
   }
+}
+
+/** True for URLs of the registry itself: only they are sent its credentials. */
+export function isOwn(url: string, registry: Registry): boolean {
+  return new URL(url).origin === new URL(registry.endpoint).origin
 }
 
 function basicOf({ registry, authorization }: UpstreamTarget): string | undefined {

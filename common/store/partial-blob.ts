@@ -57,6 +57,8 @@ export interface PartialInit {
   table: UnitTable
   /** Units that are on disk already, checked. */
   present: Iterable<number>
+  /** Given each byte once, in order, as SHA-256 takes it. */
+  onBytes: ((bytes: Uint8Array) => void) | undefined
   /** Called once when it is over. */
   onEnd: (end: 'committed' | 'ended') => void
 }
@@ -157,7 +159,7 @@ export class PartialFile implements PartialBlob {
     this.#check()
     this.#present.add(index)
     if (index === this.#hashed && !this.#following) {
-      this.#sha256.update(bytes)
+      this.#take(bytes)
       this.#hashed++
     }
     this.#follow()
@@ -175,6 +177,11 @@ export class PartialFile implements PartialBlob {
       })
   }
 
+  #take(bytes: Uint8Array): void {
+    this.#sha256.update(bytes)
+    this.#init.onBytes?.(bytes)
+  }
+
   async #hashFromDisk(): Promise<void> {
     const buffer = Buffer.allocUnsafe(Math.min(READ_BACK_BYTES, this.unit))
     while (this.#present.has(this.#hashed) && this.state === 'arriving') {
@@ -182,7 +189,7 @@ export class PartialFile implements PartialBlob {
       for (let at = start; at < end; at += buffer.length) {
         const chunk = buffer.subarray(0, Math.min(buffer.length, end - at))
         await this.#file.use((file) => readFully(file, chunk, at))
-        this.#sha256.update(chunk)
+        this.#take(chunk)
         this.readBack += chunk.length
       }
       this.#hashed++

@@ -30,6 +30,8 @@ export interface CreatePartial {
   unit: number
   /** 16 hex digits; what is on disk of the same generation is resumed. Random when left out. */
   generation?: string
+  /** Given each byte once, in order, as they are hashed; what is resumed included. */
+  onBytes?: (bytes: Uint8Array) => void
 }
 
 export interface StoreUsage {
@@ -151,7 +153,7 @@ class BlobStore implements Store {
     return this.#partials.get(digest)
   }
 
-  async create({ digest, length, unit, generation = randomBytes(8).toString('hex') }: CreatePartial): Promise<PartialBlob> {
+  async create({ digest, length, unit, generation = randomBytes(8).toString('hex'), onBytes }: CreatePartial): Promise<PartialBlob> {
     if (this.#partials.has(digest) || this.#creating.has(digest)) {
       throw new PantalaError('PARTIAL_ACTIVE', `${digest} is being downloaded already`, { status: 409 })
     }
@@ -172,7 +174,7 @@ class BlobStore implements Store {
         this.#partials.delete(digest)
         if (end === 'committed') this.#add(digest, length)
       }
-      const partial = new PartialFile({ digest, length, unit, generation, files, table, present, onEnd })
+      const partial = new PartialFile({ digest, length, unit, generation, files, table, present, onBytes, onEnd })
       this.#partials.set(digest, partial)
       return partial
     } finally {

@@ -1,4 +1,4 @@
-import { BlobDescriptor, OpenBlobRequest, type SignedRecord, type UnitsLine } from '../../common/api/blobs.ts'
+import { BlobDescriptor, OpenBlobRequest, UnitsQuery, type SignedRecord, type UnitsLine } from '../../common/api/blobs.ts'
 import { ApiError, DigestText, Type } from '../../common/api/schema.ts'
 import { describe, PantalaError } from '../../common/errors.ts'
 import type { HostPort } from '../../common/http/address.ts'
@@ -12,8 +12,8 @@ import { buildTorrent } from '../../swarm/metainfo.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
 import { liveOfRecord } from '../../swarm/record-swarm.ts'
 import { announceUrls, dialledHost } from '../services/announce-urls.ts'
-import { unitFor } from '../services/blob-hasher.ts'
 import type { Blobs, SeederBlob } from '../services/blobs.ts'
+import { unitFor } from '../services/unit-assembler.ts'
 
 /** While no hash arrives, a line says that the seeder lives. */
 const ALIVE_EVERY_MS = 2_000
@@ -50,21 +50,21 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
     },
   )
 
-  app.get<{ Params: { digest: string }; Querystring: { from?: number } }>(
-    '/v1/blobs/:digest/units',
-    { schema: { params, querystring: Type.Object({ from: Type.Optional(Type.Integer({ minimum: 0 })), generation: Type.Optional(Type.String()) }) } },
-    async (request, reply) => {
-      const digest = parseDigest(request.params.digest)
-      const blob = blobs.known(digest)
-      const signed = blob?.state === 'arriving' ? undefined : await record(digest)
-      if (blob?.state !== 'arriving' && !signed) throw unknownBlob(digest)
-      const signal = clientSignal(reply.raw)
-      reply.hijack()
-      reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
-      const lines = blob?.state === 'arriving' ? followUnits(blob, request.query.from ?? 0, signal) : recordOnly(signed)
-      await sendBody(reply.raw, encodeLines(lines)).catch(() => {})
-    },
-  )
+  app.get<{ Params: { digest: string }; Querystring: UnitsQuery }>('/v1/blobs/:digest/units', { schema: { params, querystring: UnitsQuery } }, async (request, reply) => {
+    const digest = parseDigest(request.params.digest)
+    const { generation } = request.query
+    const blob = blobs.known(digest)
+    if (blob?.state === 'arriving' && generation !== undefined && generation !== blob.arrival.partial.generation) {
+      throw new PantalaError('GENERATION_GONE', `${digest} arrives as another generation than ${generation}: open it again`, { status: 409 })
+    }
+    const signed = blob?.state === 'arriving' ? undefined : await record(digest)
+    if (blob?.state !== 'arriving' && !signed) throw unknownBlob(digest)
+    const signal = clientSignal(reply.raw)
+    reply.hijack()
+    reply.raw.writeHead(200, { 'content-type': 'application/x-ndjson' })
+    const lines = blob?.state === 'arriving' ? followUnits(blob, request.query.from ?? 0, signal) : recordOnly(signed)
+    await sendBody(reply.raw, encodeLines(lines)).catch(() => {})
+  })
 
   app.get<{ Params: { digest: string } }>('/v1/blobs/:digest/record', { schema: { params } }, async (request) => {
     const digest = parseDigest(request.params.digest)
@@ -86,7 +86,7 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
 
 function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[], runsLive: boolean): BlobDescriptor {
   if (blob.state === 'arriving') {
-    const { length, unit, generation } = blob.ingest.partial
+    const { length, unit, generation } = blob.arrival.partial
     const live = blob.live === undefined ? {} : { liveId: blob.live.id }
     return { digest, length, unit, generation, ...live, state: 'arriving', access: 'public', trackers }
   }
@@ -102,12 +102,12 @@ async function* recordOnly(signed: SignedRecord | undefined): AsyncGenerator<Uni
 }
 
 async function* followUnits(blob: Extract<SeederBlob, { state: 'arriving' }>, from: number, signal: AbortSignal): AsyncGenerator<UnitsLine> {
-  const { ingest, published } = blob
-  const units = unitCount(ingest.partial.length, ingest.partial.unit)
+  const { arrival, published } = blob
+  const units = unitCount(arrival.partial.length, arrival.partial.unit)
   try {
-    for (let index = from; index < units; index++) {
-      const hash = yield* aliveUntil(ingest.hashes.wait(index, signal))
-      yield { index, sha256: Buffer.from(hash).toString('hex') }
+    for (let place = from; place < units; place++) {
+      const { index, sha256 } = yield* aliveUntil(arrival.hashes.wait(place, signal))
+      yield { index, sha256: Buffer.from(sha256).toString('hex') }
     }
     yield yield* aliveUntil(published)
   } catch (error) {

@@ -24,7 +24,7 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
     async blob(request) {
       const blob = await blobs.open(request.digest, request)
       if (blob.state === 'complete') return openStored(store, request.digest)
-      const { partial } = blob.ingest
+      const { partial } = blob.arrival
       return {
         length: partial.length,
         read: (span, signal) => readSpan(partial, span, { signal, holdLastByte: true }),
@@ -33,7 +33,7 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
     },
     async blobLength(request) {
       const known = blobs.known(request.digest)
-      if (known) return known.state === 'complete' ? known.length : known.ingest.partial.length
+      if (known) return known.state === 'complete' ? known.length : known.arrival.partial.length
       const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
       const length = headerNumber(response.headers, 'content-length')
       if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)

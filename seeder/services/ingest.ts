@@ -1,119 +1,98 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
-import { PantalaError } from '../../common/errors.ts'
+import { hasCode, PantalaError } from '../../common/errors.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
-import type { BlobStream } from '../../common/oci/upstream-blob.ts'
-import type { PartialBlob, Store } from '../../common/store/store.ts'
-import { createBlobHasher, unitFor, type BlobHasher } from './blob-hasher.ts'
+import type { UpstreamBlob } from '../../common/oci/upstream-blob.ts'
+import type { Store } from '../../common/store/store.ts'
+import { createArrival, type Arrival, type ArrivedBlob } from './arrival.ts'
+import type { ConnectionBudget } from './connection-budget.ts'
+import { FIRST_RANGE_BYTES } from './range-policy.ts'
 import { decideRetry } from './retry-policy.ts'
-import { createUnitHashes, type UnitHashes } from './unit-hashes.ts'
-
-/** Where the bytes come from: asked again, from a later byte, whenever the stream breaks. */
-export type OpenSource = (start: number, signal: AbortSignal) => Promise<BlobStream>
+import { unitFor } from './unit-assembler.ts'
+import { pumpFromUpstream } from './upstream-pump.ts'
+import type { OpenedStream } from './upstream-streams.ts'
 
 export interface IngestInit {
   digest: Digest
-  source: OpenSource
+  blob: UpstreamBlob
   store: Store
+  /** Requests to upstream for one blob at a time. */
+  connections: number
+  budget: ConnectionBudget
+  /** Told of bytes from upstream as they come. */
+  onReceived: (bytes: number) => void
   log: Logger
   random: () => number
 }
 
-/** What an ingest found out about a blob once SHA-256 over the whole had matched. */
-export interface IngestResult {
-  digest: Digest
-  length: number
-  unit: number
-  generation: string
-  units: Uint8Array
-  pieces: Uint8Array
-}
-
 /** One blob on its way from upstream into the store. */
 export interface Ingest {
-  readonly partial: PartialBlob
-  /** Unit hashes as they become known. */
-  readonly hashes: UnitHashes
+  readonly arrival: Arrival
   /** Resolves when the blob is committed; rejects when upstream, the digest or the disk failed. */
-  readonly done: Promise<IngestResult>
+  readonly done: Promise<ArrivedBlob>
 }
 
 /**
  * Starts to download a blob from upstream. Resolves once upstream has answered and the length is known.
- * @throws {PantalaError} what the source throws for good, `UPSTREAM_LENGTH_UNKNOWN`
+ * @throws {PantalaError} what upstream ended with for good, `UPSTREAM_LENGTH_UNKNOWN`
  */
 export async function startIngest(init: IngestInit, signal: AbortSignal): Promise<Ingest> {
-  const { digest, store, log } = init
-  const first = await openWithRetries(init, 0, signal)
-  const { length } = first
-  if (length === undefined) {
-    throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `upstream sends ${digest} without Content-Length: it cannot be shared`, { status: 502 })
+  const { digest, store } = init
+  const first = await openFirst(init, signal)
+  try {
+    const { length } = first.stream
+    if (length === undefined) {
+      throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `upstream sends ${digest} without Content-Length: it cannot be shared`, { status: 502 })
+    }
+    const arrival = await createArrival(store, { digest, length, unit: unitFor(length) })
+    return { arrival, done: ingestInto(arrival, init, first, signal) }
+  } catch (error) {
+    first.cancel()
+    first.release()
+    throw error
   }
-  const unit = unitFor(length)
-  const partial = await store.create({ digest, length, unit })
-  const hasher = createBlobHasher({ length, unit, pieceLength: PIECE_LENGTH })
-  const hashes = createUnitHashes()
-  const run = async (): Promise<IngestResult> => {
+}
+
+/**
+ * Brings what an arrival lacks from upstream, and commits it. When that fails the arrival has failed.
+ * @param first - the answer to the request for the first range, where one was made
+ */
+export function ingestInto(arrival: Arrival, init: Omit<IngestInit, 'digest' | 'store'>, first: OpenedStream | undefined, signal: AbortSignal): Promise<ArrivedBlob> {
+  const { digest, partial } = arrival
+  const run = async (): Promise<ArrivedBlob> => {
     try {
-      await pump(init, first, partial, hasher, hashes, signal)
-      await partial.commit()
-      return { digest, length, unit, generation: partial.generation, units: hasher.unitHashes(), pieces: hasher.pieceHashes() }
+      await pumpFromUpstream({ arrival, ...init }, first, signal)
+      return await arrival.commit()
     } catch (error) {
-      log.warn({ digest, arrived: hasher.position, length, error: errorFields(error) }, 'ingest failed')
-      hashes.fail(error)
-      await partial.discard(error instanceof Error ? error : new Error(String(error)))
+      init.log.warn({ digest, missing: partial.missing, length: partial.length, error: errorFields(error) }, 'ingest failed')
+      await arrival.fail(error)
       throw error
     }
   }
   const done = run()
   done.catch(() => {})
-  return { partial, hashes, done }
+  return done
 }
 
-async function pump(init: IngestInit, first: BlobStream, partial: PartialBlob, hasher: BlobHasher, hashes: UnitHashes, signal: AbortSignal): Promise<void> {
-  let stream = first
-  let fruitless = 0
-  for (;;) {
-    const before = hasher.position
-    try {
-      await drain(stream, partial, hasher, hashes)
-      if (hasher.position >= partial.length) return
-      throw new PantalaError('UPSTREAM_SHORT', `upstream ended after ${hasher.position} of ${partial.length} bytes`, { status: 502 })
-    } catch (error) {
-      if (signal.aborted) throw signal.reason
-      fruitless = hasher.position > before ? 0 : fruitless + 1
-      const decision = decideRetry(error, fruitless, init.random())
-      if (decision.kind === 'fail') throw error
-      init.log.info({ digest: init.digest, at: hasher.position, afterMs: decision.afterMs, error: errorFields(error) }, 'upstream broke off, continuing')
-      await sleep(decision.afterMs, undefined, { signal })
-    }
-    stream = await openWithRetries(init, hasher.position, signal)
-    if (stream.length !== partial.length) {
-      throw new PantalaError('UPSTREAM_CHANGED', `upstream now says ${stream.length} bytes instead of ${partial.length}`, { status: 502 })
-    }
-  }
-}
-
-async function drain(stream: BlobStream, partial: PartialBlob, hasher: BlobHasher, hashes: UnitHashes): Promise<void> {
-  for await (const chunk of stream.body) {
-    for (const { index, bytes, sha256 } of hasher.push(chunk)) {
-      await partial.write(index, bytes, sha256)
-      hashes.add(sha256)
-    }
-    if (hasher.position >= partial.length) return
-  }
-}
-
-async function openWithRetries(init: IngestInit, start: number, signal: AbortSignal): Promise<BlobStream> {
+/** The first range; the whole where only one stream is wanted, or upstream answers ranges in no usable way. */
+async function openFirst({ digest, blob, connections, budget, log, random }: IngestInit, signal: AbortSignal): Promise<OpenedStream> {
+  let part = connections > 1 ? { start: 0, end: FIRST_RANGE_BYTES } : undefined
   for (let fruitless = 1; ; fruitless++) {
+    const release = await budget.take('first', signal)
+    const cut = new AbortController()
     try {
-      return await init.source(start, signal)
+      const stream = await blob.open(part, AbortSignal.any([signal, cut.signal]))
+      return { stream, release, cancel: () => cut.abort(new Error('cut off')) }
     } catch (error) {
+      release()
       if (signal.aborted) throw signal.reason
-      const decision = decideRetry(error, fruitless, init.random())
+      if (part && hasCode(error, 'UPSTREAM_RANGE')) {
+        part = undefined
+        continue
+      }
+      const decision = decideRetry(error, fruitless, random())
       if (decision.kind === 'fail') throw error
-      init.log.info({ digest: init.digest, at: start, afterMs: decision.afterMs, error: errorFields(error) }, 'upstream refused, trying again')
+      log.info({ digest, afterMs: decision.afterMs, error: errorFields(error) }, 'upstream refused, trying again')
       await sleep(decision.afterMs, undefined, { signal })
     }
   }

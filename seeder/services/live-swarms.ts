@@ -2,6 +2,7 @@ import type { SwarmRegistration } from '../../common/api/swarms.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { PartialBlob } from '../../common/store/store.ts'
+import { unitCount } from '../../common/store/units.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
 import type { Swarm, SwarmEngine } from '../../swarm/engine.ts'
 import type { InfoHash } from '../../swarm/info-hash.ts'
@@ -38,6 +39,8 @@ export function createLiveSwarms({ cluster, engine, announcer, registrations, lo
     // what is missing comes from upstream alone
     const swarm = await engine.open({ id, info, hashes: NO_HASHES }, partial)
     const endUnits = partial.onUnit((index) => swarm.unitStored(index))
+    // what has arrived while it was opened
+    for (let index = 0; index < unitCount(length, unit); index++) if (partial.has(index)) swarm.unitStored(index)
     registrations.add(id, liveRegistration(digest, length, unit))
     const tracked = trackSwarm(announcer, swarm, [id])
     log.debug({ digest, swarm: id, length, unit }, 'live swarm opened')

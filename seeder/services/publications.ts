@@ -10,10 +10,11 @@ import { infoOfRecord } from '../../swarm/record-info.ts'
 import { liveOfRecord } from '../../swarm/record-swarm.ts'
 import type { SigningKey } from '../../swarm/record.ts'
 import type { Seeding } from '../../swarm/seeding.ts'
-import { createBlobHasher, unitFor } from './blob-hasher.ts'
-import type { IngestResult } from './ingest.ts'
+import type { ArrivedBlob } from './arrival.ts'
 import { liveRegistration, type LiveSwarm } from './live-swarms.ts'
+import { createPieceHasher } from './piece-hasher.ts'
 import type { Registrations } from './registrations.ts'
+import { createUnitAssembler, unitFor } from './unit-assembler.ts'
 
 export interface PublicationsOptions {
   cluster: string
@@ -29,7 +30,7 @@ export interface PublicationsOptions {
 /** Signs what has arrived whole, registers it with the trackers and seeds it. */
 export interface Publications {
   /** Publishes a blob that was just committed; its live swarm goes on with the ordinary torrent beside it. */
-  publish(result: IngestResult, live?: LiveSwarm): Promise<SignedRecord>
+  publish(result: ArrivedBlob, live?: LiveSwarm): Promise<SignedRecord>
   /** The signed record of a complete blob; made from the bytes on disk when it is lost. */
   record(digest: Digest): Promise<SignedRecord | undefined>
   /** Seeds everything in the store. */
@@ -53,7 +54,7 @@ export function createPublications({ cluster, store, key, seeding, registrations
     await seeding.add(record)
   }
 
-  const signAndKeep = async (result: IngestResult): Promise<SignedRecord> => {
+  const signAndKeep = async (result: ArrivedBlob): Promise<SignedRecord> => {
     const signed = key.sign(makeRecord(cluster, result))
     await store.meta.put('records', result.digest, encodeRecord(signed))
     return signed
@@ -100,7 +101,7 @@ export function createPublications({ cluster, store, key, seeding, registrations
   }
 }
 
-function makeRecord(cluster: string, result: IngestResult): BlobRecord {
+function makeRecord(cluster: string, result: ArrivedBlob): BlobRecord {
   const { digest, length, unit, generation, units, pieces } = result
   return {
     cluster,
@@ -119,17 +120,20 @@ function torrentIdOf(cluster: string, digest: Digest, length: number, pieces: Ui
   return buildInfo({ length, name: digest, pieceLength: PIECE_LENGTH, pieces, source: cluster }).id
 }
 
-async function rehash(store: Store, digest: Digest): Promise<IngestResult | undefined> {
+async function rehash(store: Store, digest: Digest): Promise<ArrivedBlob | undefined> {
   const blob = await store.open(digest)
   if (!blob) return undefined
   try {
     const { length } = blob
     const unit = unitFor(length)
-    const hasher = createBlobHasher({ length, unit, pieceLength: PIECE_LENGTH })
+    const assembler = createUnitAssembler(length, unit)
+    const pieces = createPieceHasher()
+    const units: Uint8Array[] = []
     for await (const chunk of readSpan(blob, { start: 0, end: length })) {
-      for (const _unit of hasher.push(chunk));
+      pieces.update(chunk)
+      for (const { sha256 } of assembler.push(chunk, assembler.position)) units.push(sha256)
     }
-    return { digest, length, unit, generation: '0'.repeat(16), units: hasher.unitHashes(), pieces: hasher.pieceHashes() }
+    return { digest, length, unit, generation: '0'.repeat(16), units: Buffer.concat(units), pieces: pieces.pieces() }
   } finally {
     await blob.close()
   }

@@ -8,7 +8,18 @@ const MAX_DELAY_MS = 8_000
 export const MAX_RETRY_AFTER_MS = 60_000
 
 /** Refusals that asking again does not change. */
-const FINAL_CODES = new Set(['BLOB_UNKNOWN', 'UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BAD_REDIRECT', 'DIGEST_MISMATCH', 'STORE_FULL', 'STORE_FAILED', 'UPSTREAM_ENCODED'])
+const FINAL_CODES = new Set([
+  'BLOB_UNKNOWN',
+  'UNAUTHORIZED',
+  'DENIED',
+  'TOKEN_REFUSED',
+  'BAD_REDIRECT',
+  'UPSTREAM_CHANGED',
+  'DIGEST_MISMATCH',
+  'STORE_FULL',
+  'STORE_FAILED',
+  'UPSTREAM_ENCODED',
+])
 
 export type RetryDecision = { kind: 'retry'; afterMs: number } | { kind: 'fail' }
 

@@ -1,18 +1,29 @@
-/** SHA-256 of a blob's units in order, growing while the blob arrives; any number of followers read along. */
+/** SHA-256 of one unit. */
+export interface UnitHash {
+  index: number
+  sha256: Uint8Array
+}
+
+/** SHA-256 of a blob's units as they become known, in any order; any number of followers read along. */
 export interface UnitHashes {
   readonly count: number
-  add(sha256: Uint8Array): void
+  get(index: number): Uint8Array | undefined
+  /** A hash that is known already is left as it is. */
+  add(index: number, sha256: Uint8Array): void
   /** No more will come, because the ingest failed. */
   fail(reason: unknown): void
   /**
-   * The hash of this unit, waiting for it.
+   * The hash that became known after `place` others, waiting for it.
    * @throws the reason given to {@link UnitHashes.fail}; the signal's reason
    */
-  wait(index: number, signal: AbortSignal): Promise<Uint8Array>
+  wait(place: number, signal: AbortSignal): Promise<UnitHash>
+  /** All of them in the order of the units, 32 bytes each. */
+  all(): Uint8Array
 }
 
 export function createUnitHashes(): UnitHashes {
-  const hashes: Uint8Array[] = []
+  const order: UnitHash[] = []
+  const known = new Map<number, Uint8Array>()
   let failure: { reason: unknown } | undefined
   let wake: (() => void)[] = []
 
@@ -34,24 +45,28 @@ export function createUnitHashes(): UnitHashes {
 
   return {
     get count() {
-      return hashes.length
+      return order.length
     },
-    add(sha256) {
-      hashes.push(sha256)
+    get: (index) => known.get(index),
+    add(index, sha256) {
+      if (known.has(index)) return
+      known.set(index, sha256)
+      order.push({ index, sha256 })
       wakeAll()
     },
     fail(reason) {
       failure = { reason }
       wakeAll()
     },
-    async wait(index, signal) {
+    async wait(place, signal) {
       for (;;) {
         signal.throwIfAborted()
-        const hash = hashes[index]
+        const hash = order[place]
         if (hash) return hash
         if (failure) throw failure.reason
         await nextChange(signal)
       }
     },
+    all: () => Buffer.concat(order.toSorted((a, b) => a.index - b.index).map(({ sha256 }) => sha256)),
   }
 }

@@ -1,7 +1,8 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import type { ExecutionContext } from 'ava'
+import { createBlobHost, type BlobHost } from './blob-host.ts'
 
 /** What Docker Hub does that a plain registry does not: a token realm elsewhere, blobs by redirect to another host, limits. */
 export interface FakeDockerHub {
@@ -20,10 +21,14 @@ export interface FakeDockerHub {
   limit: { times: number; retryAfter: string }
   /** Tokens expire after so many uses. */
   tokenUses: number
+  /** Nobody's token is good any more. */
+  revokeTokens(): void
+  /** The realm's answers when somebody asks for a token: given, or refused. */
+  realm: 'open' | 'refuses'
   /** What user and password the realm wants; undefined: anybody gets a token. */
   credential: string | undefined
-  /** Answers of the blob host end after so many bytes, so many times. */
-  cut: { times: number; bytes: number }
+  /** Where blobs come from, and what it has sent. */
+  host: BlobHost
 }
 
 export async function startDockerHub(t: ExecutionContext): Promise<FakeDockerHub> {
@@ -46,27 +51,27 @@ export async function startDockerHub(t: ExecutionContext): Promise<FakeDockerHub
     leaked: [],
     limit: { times: 0, retryAfter: '1' },
     tokenUses: Infinity,
+    revokeTokens: () => tokens.clear(),
+    realm: 'open',
     credential: undefined,
-    cut: { times: 0, bytes: 0 },
+    host: createBlobHost((digest) => hub.blobs.get(digest)),
   }
 
   const storage = await listen(t, 'localhost', (request, response) => {
-    hub.seen.storage.push(`${request.method} ${request.url}`)
+    hub.seen.storage.push(`${request.method} ${(request.url ?? '').split('?')[0]}`)
     if (request.headers.authorization !== undefined) {
       hub.leaked.push(request.headers.authorization)
       response.writeHead(400).end('only one auth mechanism allowed')
       return
     }
-    const blob = hub.blobs.get((request.url ?? '').slice(1))
-    if (blob) sendRange(request, response, blob, hub)
-    else response.writeHead(404).end()
+    hub.host.serve(request, response)
   })
 
   const realm = await listen(t, '127.0.0.1', (request, response) => {
     const url = new URL(request.url ?? '', 'http://realm')
     hub.seen.realm.push(`${request.method} ${url.searchParams.get('scope')}`)
     const wanted = hub.credential === undefined ? undefined : `Basic ${Buffer.from(hub.credential).toString('base64')}`
-    if (wanted !== undefined && request.headers.authorization !== wanted) {
+    if (hub.realm === 'refuses' || (wanted !== undefined && request.headers.authorization !== wanted)) {
       response.writeHead(401).end()
       return
     }
@@ -98,7 +103,7 @@ export async function startDockerHub(t: ExecutionContext): Promise<FakeDockerHub
     }
     if (kind === 'blobs' && hub.blobs.has(name)) {
       if (request.method === 'HEAD') response.writeHead(200, { 'content-length': hub.blobs.get(name)?.length, 'docker-content-digest': name }).end()
-      else response.writeHead(307, { location: `${storage}/${name}` }).end()
+      else response.writeHead(307, { location: `${storage}${hub.host.sign(name)}` }).end()
       return
     }
     const manifest = kind === 'manifests' ? manifests.get(`${repository}/${name}`) : undefined
@@ -120,19 +125,6 @@ async function listen(t: ExecutionContext, host: string, handler: RequestListene
     server.close()
   })
   return `http://${host}:${(server.address() as AddressInfo).port}`
-}
-
-function sendRange(request: IncomingMessage, response: ServerResponse, blob: Buffer, hub: FakeDockerHub): void {
-  const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? 0)
-  const body = blob.subarray(start)
-  const headers = start > 0 ? { 'content-range': `bytes ${start}-${blob.length - 1}/${blob.length}` } : {}
-  response.writeHead(start > 0 ? 206 : 200, { 'content-length': body.length, ...headers })
-  if (hub.cut.times === 0) {
-    response.end(body)
-    return
-  }
-  hub.cut.times--
-  response.write(body.subarray(0, hub.cut.bytes), () => response.destroy())
 }
 
 function digestOf(bytes: Uint8Array): string {

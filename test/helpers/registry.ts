@@ -14,6 +14,9 @@ export interface SeenRequest {
   range: string | undefined
   status: number
   authorization: string | undefined
+  /** Bytes of the body that were sent, and of the whole that it is a part of. */
+  sent: number
+  total: number
 }
 
 /** Debian's `docker-registry` behind a proxy that writes down what is asked. */
@@ -24,7 +27,7 @@ export interface TestRegistry {
   readonly place: string
   readonly url: string
   readonly seen: SeenRequest[]
-  /** GETs of blobs by digest. */
+  /** How many times each blob was sent: bytes sent over its length, in hundredths. */
   blobGets(): Map<string, number>
   /** Called for each request; true: it has dealt with the connection itself. */
   interfere: ((request: IncomingMessage) => 'pass' | 'cut' | number) | undefined
@@ -54,11 +57,11 @@ export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', p
     seen,
     blobGets() {
       const counts = new Map<string, number>()
-      for (const { method, path } of seen) {
+      for (const { method, path, sent, total } of seen) {
         const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1]
-        if (method === 'GET' && digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + 1)
+        if (method === 'GET' && digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + sent / Math.max(1, total))
       }
-      return counts
+      return new Map([...counts].map(([digest, times]) => [digest, Math.round(times * 100) / 100]))
     },
     interfere: undefined,
     async setUp(up) {
@@ -78,7 +81,7 @@ function createProxy(direct: string, host: string, port: number, registry: TestR
       if (up && !server) {
         const created = createServer((incoming, outgoing) => {
           const path = (incoming.url ?? '').split('?')[0] ?? ''
-          const note: SeenRequest = { method: incoming.method ?? '', path, range: incoming.headers.range, status: 0, authorization: incoming.headers.authorization }
+          const note: SeenRequest = { method: incoming.method ?? '', path, range: incoming.headers.range, status: 0, authorization: incoming.headers.authorization, sent: 0, total: 0 }
           registry.seen.push(note)
           const verdict = registry.interfere?.(incoming) ?? 'pass'
           if (verdict === 'cut') {
@@ -95,8 +98,9 @@ function createProxy(direct: string, host: string, port: number, registry: TestR
             { method: incoming.method ?? 'GET', headers: { ...incoming.headers, host: incoming.headers.host ?? direct } },
             (answer) => {
               note.status = answer.statusCode ?? 0
+              note.total = Number(/\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1] ?? answer.headers['content-length'] ?? 0)
               outgoing.writeHead(note.status, answer.headers)
-              answer.pipe(outgoing)
+              answer.on('data', (chunk: Buffer) => (note.sent += chunk.length)).pipe(outgoing)
             },
           )
           onward.on('error', () => outgoing.destroy())

@@ -39,7 +39,7 @@ test('Docker Hub: tokens are fetched once, blobs by redirect without credentials
   t.is(part.status, 206)
   t.is(part.headers.get('content-range'), `bytes 1000000-1000099/${bytes.length}`)
   t.deepEqual(part.body, bytes.subarray(1_000_000, 1_000_100))
-  t.is(hub.seen.storage.length, 1, 'three requests, one download')
+  t.is(hub.host.sent, bytes.length, 'three requests, one download')
   t.is(hub.seen.realm.length, 1, 'one token')
   t.deepEqual(hub.leaked, [])
   t.is((await get(`${base}/v2/library/alpine/blobs/${digest}`, { range: 'bytes=9000000-' })).status, 416)
@@ -58,18 +58,6 @@ test('a tag is asked for once while it is fresh, however many ask', async (t) =>
     Array.from({ length: 2 }, () => 'GET /v2/library/alpine/manifests/latest'),
     'the challenge, and the answer',
   )
-})
-
-test('expired tokens are renewed in the middle of a download that broke', async (t) => {
-  const hub = await startDockerHub(t)
-  const bytes = randomBytes(3_000_000)
-  const digest = hub.addBlob(bytes)
-  hub.tokenUses = 1
-  hub.cut = { times: 3, bytes: 700_000 }
-  const { base } = await startSeeder(t, 'https://index.docker.io', hubAs(hub))
-  t.deepEqual((await get(`${base}/v2/library/alpine/blobs/${digest}`)).body, bytes)
-  t.true(hub.seen.realm.length >= 3)
-  t.deepEqual(hub.leaked, [])
 })
 
 test('rate limits: a short one is waited for, a long one is passed on with its Retry-After', async (t) => {

@@ -22,6 +22,8 @@ export async function startSeeder(t: ExecutionContext, registry: string, change:
     engine: 'webtorrent',
     maxConnections: 20,
     upstreamIdleTimeoutMs: 5_000,
+    upstreamConnections: 4,
+    upstreamTotalConnections: 64,
     manifestTtlMs: 30_000,
     log: silentLogger,
     ...change,

@@ -1,0 +1,59 @@
+/** Bounds the requests to upstream that bring blobs at the same time, over all blobs. */
+export interface ConnectionBudget {
+  /** Requests that run now. */
+  readonly used: number
+  /**
+   * Waits for room. A blob's first request goes before further ones of blobs that arrive already.
+   * @returns a function that gives it back, to be called once
+   * @throws the signal's reason
+   */
+  take(kind: 'first' | 'further', signal: AbortSignal): Promise<() => void>
+}
+
+interface Waiter {
+  kind: 'first' | 'further'
+  enter: () => void
+}
+
+export function createConnectionBudget(limit: number): ConnectionBudget {
+  const waiting: Waiter[] = []
+  let used = 0
+
+  const release = (): void => {
+    used--
+    const next = waiting.findIndex(({ kind }) => kind === 'first')
+    waiting.splice(Math.max(0, next), 1)[0]?.enter()
+  }
+  const ticket = (): (() => void) => {
+    used++
+    let held = true
+    return () => {
+      if (held) release()
+      held = false
+    }
+  }
+  return {
+    get used() {
+      return used
+    },
+    async take(kind, signal) {
+      signal.throwIfAborted()
+      if (used < limit) return ticket()
+      return new Promise((resolve, reject) => {
+        const leave = (): void => {
+          waiting.splice(waiting.indexOf(waiter), 1)
+          reject(signal.reason)
+        }
+        const waiter: Waiter = {
+          kind,
+          enter() {
+            signal.removeEventListener('abort', leave)
+            resolve(ticket())
+          },
+        }
+        waiting.push(waiter)
+        signal.addEventListener('abort', leave, { once: true })
+      })
+    },
+  }
+}
