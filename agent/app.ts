@@ -22,7 +22,7 @@ import { createCounters } from './services/counters.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPieceLog, type PieceLog } from './services/piece-log.ts'
 import { createReaders } from './services/readers.ts'
-import { createSeederClient } from './services/seeder-client.ts'
+import { createSeederClient } from '../swarm/seeder-client.ts'
 import { createSharedBlobs } from './services/shared-blobs.ts'
 import { createSwarmSide, type PeerOptions, type SwarmSide } from './swarm-side.ts'
 

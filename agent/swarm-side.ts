@@ -17,8 +17,8 @@ import type { LadderLimits } from './ladder.ts'
 import type { Cluster } from './services/cluster.ts'
 import { createDownloads, type Downloads } from './services/downloads.ts'
 import type { PieceLog } from './services/piece-log.ts'
-import { createRecordFinder } from './services/record-finder.ts'
-import type { SeederClient } from './services/seeder-client.ts'
+import { createRecordFinder } from '../swarm/record-finder.ts'
+import type { SeederClient } from '../swarm/seeder-client.ts'
 
 const TRACKER_TIMEOUTS = { connectMs: 5_000, headersMs: 10_000, idleMs: 10_000 }
 

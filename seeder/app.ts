@@ -19,6 +19,8 @@ import { postAnnounce } from '../swarm/post-announce.ts'
 import { createEngine, type EngineName } from '../swarm/create-engine.ts'
 import type { SwarmEngine } from '../swarm/engine.ts'
 import { createPeerId } from '../swarm/peer-id.ts'
+import { createRecordFinder } from '../swarm/record-finder.ts'
+import { createSeederClient } from '../swarm/seeder-client.ts'
 import { createSeeding } from '../swarm/seeding.ts'
 import { loadNodeId } from '../common/identity.ts'
 import { loadSigningKey } from './identity.ts'
@@ -29,16 +31,21 @@ import { statsRoutes } from './routes/stats.ts'
 import { createSeederBackend } from './services/backend.ts'
 import { createBlobs } from './services/blobs.ts'
 import { createConnectionBudget } from './services/connection-budget.ts'
+import { createLeaseClient } from './services/lease-client.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
 import { createManifests } from './services/manifests.ts'
+import { createNeighbours } from './services/neighbours.ts'
 import { createPublications } from './services/publications.ts'
 import { createRegistryWatch } from './services/registry-watch.ts'
 import { createRegistrations } from './services/registrations.ts'
 import { createSeeds, type Seeds } from './services/seeds.ts'
+import { createSourcing } from './services/sourcing.ts'
 import { createTrackerLink } from './services/tracker-link.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
 const TRACKER_TIMEOUTS = { connectMs: 5_000, headersMs: 10_000, idleMs: 10_000 }
+/** Other seeders are near, and say something every two seconds. */
+const SEEDER_TIMEOUTS = { connectMs: 2_000, headersMs: 10_000, idleMs: 6_000 }
 
 export interface SeederOptions {
   /** Peers and HTTP on one port. */
@@ -81,6 +88,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const key = await loadSigningKey(store.meta)
   const upstreamHttp = createHttpClient({ connectMs: CONNECT_TIMEOUT_MS, headersMs: options.upstreamIdleTimeoutMs, idleMs: options.upstreamIdleTimeoutMs })
   const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
+  const seederHttp = createHttpClient(SEEDER_TIMEOUTS)
   const registries = createRegistries(options.registry, options.registries)
   const upstream = createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock))
 
@@ -106,16 +114,6 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const publications = createPublications({ cluster, store, key, seeding, registrations, live: engine.live, log })
   const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, log })
   const budget = createConnectionBudget(Math.max(1, options.upstreamTotalConnections))
-  const blobs = createBlobs({
-    store,
-    upstream,
-    publications,
-    openLiveSwarm: createLiveSwarms({ cluster, engine, announcer, registrations, log }),
-    connections: options.upstreamConnections,
-    budget,
-    log: log.child({ component: 'ingest' }),
-  })
-  const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
   const heartbeat = () => ({
     port: listenPort(),
     ...(advertiseIp === undefined ? {} : { advertiseIp }),
@@ -124,6 +122,30 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     key: key.public,
   })
   const links = trackers.map((tracker) => createTrackerLink({ tracker, seederId: nodeId, heartbeat, registrations, http: trackerHttp, log }))
+  /** Those that are known to be away are not waited for. */
+  const answering = (): HostPort[] => links.filter(({ away }) => !away).map(({ tracker }) => tracker)
+  const client = createSeederClient(seederHttp)
+  const neighbours = createNeighbours({ trackers: answering, seederId: nodeId, http: trackerHttp, log })
+  const blobs = createBlobs({
+    store,
+    publications,
+    sourcing: createSourcing({
+      store,
+      upstream,
+      connections: options.upstreamConnections,
+      budget,
+      openLiveSwarm: createLiveSwarms({ cluster, engine, announcer, registrations, log }),
+      live: engine.live,
+      leases: createLeaseClient({ trackers: answering, seederId: nodeId, http: trackerHttp, log }),
+      neighbours,
+      client,
+      findRecord: createRecordFinder({ http: trackerHttp, cluster: neighbours, announcer, client, log }),
+      log: log.child({ component: 'ingest' }),
+      random: Math.random,
+    }),
+    log: log.child({ component: 'ingest' }),
+  })
+  const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
 
   const app = createHttpApp(log)
   const metrics = seederMetrics({ store, engine, blobs, budget, seeding })
@@ -139,6 +161,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const parts: Service[] = [
     onStop(() => upstreamHttp.close()),
     onStop(() => trackerHttp.close()),
+    onStop(() => seederHttp.close()),
     engine,
     servePorts(app, httpMux === undefined ? [mux] : [mux, httpMux]),
     announcer,

@@ -11,9 +11,11 @@ import { TRACKER_LIMITS, type TrackerLimits } from './limits.ts'
 import { trackerMetrics } from './metrics.ts'
 import { announceRoutes } from './routes/announce.ts'
 import { clusterRoutes } from './routes/cluster.ts'
+import { leaseRoutes } from './routes/leases.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { swarmRoutes } from './routes/swarms.ts'
 import { createAnnounces } from './services/announces.ts'
+import { createLeases } from './services/leases.ts'
 import { createMembers } from './services/members.ts'
 import { createPeerStore } from './services/peer-store.ts'
 import { createUdpFront } from './udp/front.ts'
@@ -45,6 +47,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   const limits = { ...TRACKER_LIMITS, ...options.limits }
   const store = createPeerStore({ announceIntervalMs, limits, clock })
   const members = createMembers(limits.seeders, clock)
+  const leases = createLeases(limits.leases, clock)
   const announces = createAnnounces({ store, announceIntervalMs })
   const bittorrent = createBittorrentServer({ announces, announceIntervalMs, ...advertise, log })
   const wallClock = (monotonic: number): number => clock.now() - (clock.monotonic() - monotonic)
@@ -53,7 +56,8 @@ export function createTracker(options: TrackerOptions): Tracker {
   healthRoutes(app.fastify, () => [], trackerMetrics({ store, announces, members }))
   announceRoutes(app.fastify, { announces, store, bittorrent, announceIntervalMs, ...advertise })
   swarmRoutes(app.fastify, { store, log, wallClock })
-  clusterRoutes(app.fastify, { cluster, members, clock, ...advertise })
+  clusterRoutes(app.fastify, { cluster, members, leases, clock, ...advertise })
+  leaseRoutes(app.fastify, leases)
   statsRoutes(app.fastify, { cluster, store, announces, members, clock, wallClock })
 
   const mux = createPortMux(listen, { http: app.serve })
@@ -63,6 +67,7 @@ export function createTracker(options: TrackerOptions): Tracker {
       await sleep(EXPIRE_EVERY_MS, undefined, { signal, ref: false }).catch(() => {})
       store.expire()
       members.expire()
+      leases.expire()
     }
   })
   const service = composeServices([onStop(async () => bittorrent.close()), servePorts(app, [mux]), udp, expiry])

@@ -10,6 +10,8 @@ export interface TrackerLimits {
   peers: number
   /** Seeders that send heartbeats. */
   seeders: number
+  /** Blobs on their way from upstream. */
+  leases: number
 }
 
 export const TRACKER_LIMITS: TrackerLimits = {
@@ -18,6 +20,7 @@ export const TRACKER_LIMITS: TrackerLimits = {
   entries: 4_000_000,
   peers: 100_000,
   seeders: 1_000,
+  leases: 100_000,
 }
 
 /** Answers of `/v1/` lists hold no more items than this. */

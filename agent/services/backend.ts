@@ -1,4 +1,4 @@
-import { describe, PantalaError } from '../../common/errors.ts'
+import { describe, hasCode, PantalaError } from '../../common/errors.ts'
 import { headerNumber, readBody } from '../../common/http/client.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
@@ -7,7 +7,8 @@ import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import type { Store } from '../../common/store/store.ts'
 import type { Cluster } from './cluster.ts'
-import type { SeederClient } from './seeder-client.ts'
+import type { SeederClient } from '../../swarm/seeder-client.ts'
+import { passThrough } from './pass-through.ts'
 import { openStored } from './stored.ts'
 
 export interface AgentBackendOptions {
@@ -25,12 +26,12 @@ export interface AgentBackendOptions {
 
 /** What stands behind the agent's `/v2/`. A manifest once served is a promise: blobs answer with bytes or 404, nothing else. */
 export function createAgentBackend(options: AgentBackendOptions): RegistryBackend {
-  const { store, manifests, openBlob, arrivingLength, cluster, client, upstream, log } = options
+  const { store, manifests, arrivingLength, cluster, client, upstream, log } = options
   return {
     manifest: manifests,
     async blob(request) {
       try {
-        return (await openStored(store, request.digest)) ?? (await openBlob(request))
+        return (await openStored(store, request.digest)) ?? (await openOrPass(options, request))
       } catch (error) {
         throw notFound(error, request, log)
       }
@@ -48,6 +49,15 @@ export function createAgentBackend(options: AgentBackendOptions): RegistryBacken
   }
 }
 
+async function openOrPass(options: AgentBackendOptions, request: BlobRequest): Promise<OpenBlob> {
+  try {
+    return await options.openBlob(request)
+  } catch (error) {
+    if (!hasCode(error, 'LENGTH_UNKNOWN') && !hasCode(error, 'UPSTREAM_LENGTH_UNKNOWN')) throw error
+    return passThrough(options, request)
+  }
+}
+
 async function headAtSeeder(cluster: Cluster, client: SeederClient, request: BlobRequest): Promise<number | undefined> {
   const [seeder] = await cluster.seeders(request.digest)
   if (!seeder) return undefined
@@ -62,12 +72,11 @@ async function headAtSeeder(cluster: Cluster, client: SeederClient, request: Blo
   }
 }
 
-async function headUpstream(upstream: Upstream, request: BlobRequest): Promise<number> {
+async function headUpstream(upstream: Upstream, request: BlobRequest): Promise<number | undefined> {
   const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
   const length = headerNumber(response.headers, 'content-length')
   if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
   await response.discard()
-  if (length === undefined) throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `${request.registry.name} does not say the blob's length`, { status: 502 })
   return length
 }
 

@@ -23,9 +23,9 @@ import type { DownloadResult, HttpRung } from './download-init.ts'
 import { liveSource, type LiveSource } from './live-source.ts'
 import { createPieceLedger } from './piece-ledger.ts'
 import type { PieceLog } from './piece-log.ts'
-import type { RecordFinder } from './record-finder.ts'
+import type { RecordFinder } from '../../swarm/record-finder.ts'
 import { openAtSeeders } from './seeder-open.ts'
-import type { SeederClient } from './seeder-client.ts'
+import type { SeederClient } from '../../swarm/seeder-client.ts'
 
 export interface DownloadsOptions {
   store: Store

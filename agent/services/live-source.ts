@@ -3,7 +3,7 @@ import type { PeerAddress } from '../../swarm/engine.ts'
 import { buildLiveInfo } from '../../swarm/live.ts'
 import type { BuiltInfo } from '../../swarm/metainfo.ts'
 import { createGrowingHashes, type GrowingHashes } from '../../swarm/unit-hashes.ts'
-import type { UnitFollower } from './seeder-client.ts'
+import type { UnitFollower } from '../../swarm/seeder-client.ts'
 
 /** The seeder says something every two seconds, whatever upstream does. */
 const SILENCE_MS = 6_000

@@ -9,7 +9,7 @@ import type { Manifest, ManifestAnswer, ManifestRequest } from '../../common/oci
 import { referenceText } from '../../common/oci/registry-path.ts'
 import type { Upstream } from '../../common/oci/upstream.ts'
 import type { Cluster, Seeder } from './cluster.ts'
-import type { SeederClient } from './seeder-client.ts'
+import type { SeederClient } from '../../swarm/seeder-client.ts'
 
 /** A seeder that answers with these can not help, upstream itself may. */
 const SEEDER_TROUBLE = new Set([500, 502, 503, 504])

@@ -4,12 +4,12 @@ import { formatHostPort } from '../../common/http/address.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { BlobRequest } from '../../common/oci/registry-backend.ts'
 import type { Cluster, Seeder } from './cluster.ts'
-import type { SeederClient } from './seeder-client.ts'
+import type { SeederClient } from '../../swarm/seeder-client.ts'
 
 /** Seeders that are asked one after another. */
 const MAX_SEEDERS_ASKED = 3
 /** Upstream's answers, passed on by the seeder: another seeder would hear the same. */
-const REFUSALS = new Set(['BLOB_UNKNOWN', 'UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'NAME_INVALID', 'NAME_UNKNOWN'])
+const REFUSALS = new Set(['LENGTH_UNKNOWN', 'BLOB_UNKNOWN', 'UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'NAME_INVALID', 'NAME_UNKNOWN'])
 
 export interface OpenedAtSeeder {
   node: Seeder

@@ -7,7 +7,7 @@ import { unitCount, unitSpan } from '../../common/store/units.ts'
 import type { Cluster } from './cluster.ts'
 import { createPieceLedger } from './piece-ledger.ts'
 import type { PieceLog } from './piece-log.ts'
-import type { SeederClient } from './seeder-client.ts'
+import type { SeederClient } from '../../swarm/seeder-client.ts'
 import { openAtSeeders } from './seeder-open.ts'
 import { openStored } from './stored.ts'
 

@@ -14,7 +14,12 @@ import { parseArgs } from 'node:util'
  */
 
 const { values } = parseArgs({
-  options: { size: { type: 'string', default: '1024' }, connections: { type: 'string', default: '4,1' }, runs: { type: 'string', default: '3' }, every: { type: 'string', default: '5' } },
+  options: {
+    size: { type: 'string', default: '1024' },
+    connections: { type: 'string', default: '4,1' },
+    runs: { type: 'string', default: '3' },
+    every: { type: 'string', default: '5' },
+  },
 })
 const size = Number(values.size) * 1024 * 1024
 const everyMs = Number(values.every)
@@ -93,16 +98,17 @@ async function ingestOnce(connections: string): Promise<string> {
     env: { ...process.env, PANTALA_LOG_LEVEL: 'warn', PANTALA_UPSTREAM_CONNECTIONS: connections },
   })
   try {
-    for (let ready = false; !ready; ) ready = await ask(`http://127.0.0.1:${peers}/readyz`).then(({ status }) => status === 200, () => false)
+    for (let ready = false; !ready; )
+      ready = await ask(`http://127.0.0.1:${peers}/readyz`).then(
+        ({ status }) => status === 200,
+        () => false,
+      )
     await ask(`http://127.0.0.1:${tracker}/v1/swarms/${HASH}`, 'PUT', { kind: 'torrent', name: 'x', length: 1000, pieceLength: 1000, access: 'public', seeder: 'bench' })
     const peer = { id: Buffer.from('-PA0100-000000000001').toString('hex'), role: 'agent', port: 1 }
     const announce = { peer, swarms: [{ id: HASH, uploaded: 0, downloaded: 0, left: 1000, wanted: 50 }] }
     const cpuBefore = await cpuSeconds(node.pid)
     const over = new AbortController()
-    const probes = [
-      probe(() => ask(`http://127.0.0.1:${peers}/readyz`), over.signal),
-      probe(() => ask(`http://127.0.0.1:${tracker}/v1/announce`, 'POST', announce), over.signal),
-    ]
+    const probes = [probe(() => ask(`http://127.0.0.1:${peers}/readyz`), over.signal), probe(() => ask(`http://127.0.0.1:${tracker}/v1/announce`, 'POST', announce), over.signal)]
     const begun = performance.now()
     const { status } = await ask(`http://127.0.0.1:${peers}/v1/blobs/${digest}/open`, 'POST', { registry: `127.0.0.1:${port}`, repository: 'a/b' })
     if (status !== 200) throw new Error(`the seeder answered ${status}`)
@@ -123,7 +129,9 @@ async function ingestOnce(connections: string): Promise<string> {
   }
 }
 
-console.log(`${size / 2 ** 20} MiB, ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}, ${new Date().toISOString().slice(0, 10)}, a question every ${everyMs} ms`)
+console.log(
+  `${size / 2 ** 20} MiB, ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}, ${new Date().toISOString().slice(0, 10)}, a question every ${everyMs} ms`,
+)
 console.log('| connections | MB/s | CPU s | peak RSS MB | read back | /readyz ms p50 / p99 / max | announce ms p50 / p99 / max |')
 console.log('| --- | --- | --- | --- | --- | --- | --- |')
 for (let run = 0; run < Number(values.runs); run++) for (const connections of values.connections.split(',')) console.log(await ingestOnce(connections))

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
+import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
 /** A registry with one blob of a given size, in a process of its own: prints its port and the blob's digest. Ranges work. */
@@ -11,6 +11,16 @@ const CHUNK_BYTES = 256 * 1024
 const hash = createHash('sha256')
 for (let at = 0; at < size; at += block.length) hash.update(block.subarray(0, Math.min(block.length, size - at)))
 const digest = `sha256:${hash.digest('hex')}`
+
+function drained(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done).off('close', done)
+      resolve()
+    }
+    response.on('drain', done).on('close', done)
+  })
+}
 
 const server = createServer(async (request, response) => {
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
@@ -29,7 +39,7 @@ const server = createServer(async (request, response) => {
     const from = at % block.length
     const chunk = block.subarray(from, from + Math.min(CHUNK_BYTES, end - at))
     at += chunk.length
-    if (!response.write(chunk)) await new Promise((resolve) => response.once('drain', resolve).once('close', resolve))
+    if (!response.write(chunk)) await drained(response)
   }
   response.end()
 })

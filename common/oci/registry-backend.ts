@@ -54,7 +54,8 @@ export interface Refusal {
 export type ManifestAnswer = { kind: 'manifest'; manifest: Manifest } | { kind: 'refused'; refusal: Refusal }
 
 export interface OpenBlob {
-  readonly length: number
+  /** Undefined while nobody knows it: the whole is read then, whatever the span. */
+  readonly length: number | undefined
   /** The bytes of the span in order. Ends short (throws) rather than with a wrong byte. */
   read(span: ByteSpan, signal: AbortSignal): AsyncIterable<Uint8Array>
   /** Must be called once, whether it was read or not. */
@@ -66,7 +67,7 @@ export interface RegistryBackend {
   manifest(request: ManifestRequest): Promise<ManifestAnswer>
   /** @throws {PantalaError} `BLOB_UNKNOWN` (404) and others */
   blob(request: BlobRequest): Promise<OpenBlob>
-  /** The blob's length, without fetching it. */
-  blobLength(request: BlobRequest): Promise<number>
+  /** The blob's length, without fetching it; undefined when the registry does not say it. */
+  blobLength(request: BlobRequest): Promise<number | undefined>
   relay(request: RelayRequest): Promise<Refusal>
 }

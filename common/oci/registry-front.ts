@@ -82,12 +82,22 @@ async function answerBlob(
   const base = { ...API_VERSION, 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes', 'docker-content-digest': path.digest, etag }
   if (request.method === 'HEAD') {
     const length = await backend.blobLength({ ...caller, ...path })
-    return reply.headers({ ...base, 'content-length': String(length) }).send()
+    return reply.headers({ ...base, ...(length === undefined ? {} : { 'content-length': String(length) }) }).send()
   }
   const ifRange = request.headers['if-range']
   const rangeHeader = ifRange === undefined || ifRange === etag ? request.headers.range : undefined
   const blob = await backend.blob({ ...caller, ...path, ...(rangeHeader === undefined ? {} : { range: rangeHeader }) })
   try {
+    if (blob.length === undefined) {
+      reply.hijack()
+      // in chunks; a client that asked for a range gets the whole (RFC 9110 §14.2)
+      const { 'accept-ranges': _none, ...plain } = base
+      reply.raw.writeHead(200, plain)
+      await sendBody(reply.raw, blob.read({ start: 0, end: Number.MAX_SAFE_INTEGER }, caller.signal)).catch((error: unknown) => {
+        log.warn({ digest: path.digest, error: errorFields(error) }, 'blob answer ended early')
+      })
+      return undefined
+    }
     const range = parseRange(rangeHeader, blob.length)
     if (range.kind === 'unsatisfiable') {
       return await reply

@@ -10,9 +10,11 @@ import { createMetaStore, type MetaStore } from './meta.ts'
 import { createSparseFile, PartialFile, type PartialBlob } from './partial-blob.ts'
 import { checkClaims } from './resume.ts'
 import { scanBlobs, scanPartials } from './scan.ts'
+import { SpoolFile, type Spool } from './spool.ts'
 import { createUnitTable, openUnitTable } from './unit-table.ts'
 
 export type { PartialBlob } from './partial-blob.ts'
+export type { Spool } from './spool.ts'
 
 /** A complete blob, open for reading; it can be read until it is closed, also when it is removed meanwhile. */
 export interface StoredBlob {
@@ -61,6 +63,11 @@ export interface Store {
    * @throws {PantalaError} `PARTIAL_ACTIVE` (409) when one is running, `STORE_FULL` (507), `STORE_FAILED`
    */
   create(init: CreatePartial): Promise<PartialBlob>
+  /**
+   * Starts a download of unknown length.
+   * @throws {PantalaError} like {@link Store.create}
+   */
+  spool(digest: Digest): Promise<Spool>
   remove(digest: Digest): Promise<void>
   usage(): StoreUsage
   /** Leaves running downloads on disk and gives the folder back. Idempotent. */
@@ -107,6 +114,7 @@ class BlobStore implements Store {
   readonly #blobs: Map<Digest, number>
   readonly #partials = new Map<Digest, PartialFile>()
   readonly #creating = new Set<Digest>()
+  readonly #spools = new Map<Digest, SpoolFile>()
   #bytes = 0
   #unlock: (() => Promise<void>) | undefined
 
@@ -154,9 +162,7 @@ class BlobStore implements Store {
   }
 
   async create({ digest, length, unit, generation = randomBytes(8).toString('hex'), onBytes }: CreatePartial): Promise<PartialBlob> {
-    if (this.#partials.has(digest) || this.#creating.has(digest)) {
-      throw new PantalaError('PARTIAL_ACTIVE', `${digest} is being downloaded already`, { status: 409 })
-    }
+    this.#requireIdle(digest)
     this.#creating.add(digest)
     try {
       const base = join(this.dir, 'partial', `${digestHex(digest)}.${generation}`)
@@ -182,6 +188,27 @@ class BlobStore implements Store {
     }
   }
 
+  async spool(digest: Digest): Promise<Spool> {
+    this.#requireIdle(digest)
+    this.#creating.add(digest)
+    try {
+      // without a table beside it nothing can resume it: it is swept at the next start
+      const data = join(this.dir, 'partial', `${digestHex(digest)}.${randomBytes(8).toString('hex')}.data`)
+      const blob = blobPath(this.dir, digest)
+      await mkdir(dirname(blob), { recursive: true }).catch(rethrow)
+      await createSparseFile(data, 0)
+      const onEnd = (end: 'committed' | 'ended', length: number): void => {
+        this.#spools.delete(digest)
+        if (end === 'committed') this.#add(digest, length)
+      }
+      const spool = new SpoolFile({ digest, data, blob, onEnd })
+      this.#spools.set(digest, spool)
+      return spool
+    } finally {
+      this.#creating.delete(digest)
+    }
+  }
+
   async remove(digest: Digest): Promise<void> {
     this.#forget(digest)
     await rm(blobPath(this.dir, digest), { force: true }).catch(rethrow)
@@ -200,7 +227,13 @@ class BlobStore implements Store {
     if (!unlock) return
     const reason = new PantalaError('STORE_CLOSED', 'the store is closing', { status: 503 })
     await Promise.all([...this.#partials.values()].map((partial) => partial.release(reason)))
+    await Promise.all([...this.#spools.values()].map((spool) => spool.discard(reason)))
     await unlock()
+  }
+
+  #requireIdle(digest: Digest): void {
+    if (!this.#partials.has(digest) && !this.#creating.has(digest) && !this.#spools.has(digest)) return
+    throw new PantalaError('PARTIAL_ACTIVE', `${digest} is being downloaded already`, { status: 409 })
   }
 
   #add(digest: Digest, length: number): void {

@@ -45,6 +45,7 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
       const repository = parseRepository(request.body.repository, registry)
       const { authorization } = request.headers
       const blob = await blobs.open(digest, { registry, repository, ...(authorization === undefined ? {} : { authorization }) })
+      if (blob.state === 'spooling') throw lengthUnknown(digest)
       const signed = blob.state === 'complete' ? await record(digest) : undefined
       return describeBlob(digest, blob, signed, urls(request.headers.host), options.live)
     },
@@ -84,7 +85,7 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
   )
 }
 
-function describeBlob(digest: Digest, blob: SeederBlob, signed: SignedRecord | undefined, trackers: string[], runsLive: boolean): BlobDescriptor {
+function describeBlob(digest: Digest, blob: Exclude<SeederBlob, { state: 'spooling' }>, signed: SignedRecord | undefined, trackers: string[], runsLive: boolean): BlobDescriptor {
   if (blob.state === 'arriving') {
     const { length, unit, generation } = blob.arrival.partial
     const live = blob.live === undefined ? {} : { liveId: blob.live.id }
@@ -135,6 +136,10 @@ async function* aliveUntil<T>(wanted: Promise<T>): AsyncGenerator<UnitsLine, T> 
 
 async function* encodeLines(lines: AsyncIterable<UnitsLine>): AsyncGenerator<Uint8Array> {
   for await (const line of lines) yield Buffer.from(`${JSON.stringify(line)}\n`)
+}
+
+function lengthUnknown(digest: Digest): PantalaError {
+  return new PantalaError('LENGTH_UNKNOWN', `nobody knows the length of ${digest} before its end: get it from /v2/ until it is complete`, { status: 409 })
 }
 
 function unknownBlob(digest: Digest): PantalaError {

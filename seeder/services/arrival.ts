@@ -1,3 +1,4 @@
+import { PantalaError } from '../../common/errors.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { PartialBlob, Store } from '../../common/store/store.ts'
 import { createPieceHasher } from './piece-hasher.ts'
@@ -22,7 +23,10 @@ export interface Arrival {
   readonly partial: PartialBlob
   /** Unit hashes as they become known. */
   readonly hashes: UnitHashes
-  /** Stores a unit; its hash is known from then on. */
+  /**
+   * Stores a unit; its hash is known from then on.
+   * @throws {PantalaError} `GENERATION_BROKEN` (502) when another hash was told of it before
+   */
   bring(unit: HashedUnit): Promise<void>
   /**
    * All units are there.
@@ -52,6 +56,10 @@ export async function createArrival(store: Store, init: ArrivalInit): Promise<Ar
     partial,
     hashes,
     async bring({ index, bytes, sha256 }) {
+      const told = hashes.get(index)
+      if (told && !Buffer.from(told.buffer, told.byteOffset, told.length).equals(sha256)) {
+        throw new PantalaError('GENERATION_BROKEN', `unit ${index} of ${digest} is another than was told to the peers`, { status: 502 })
+      }
       await partial.write(index, bytes, sha256)
       hashes.add(index, sha256)
     },

@@ -7,7 +7,7 @@ import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import { readSpan } from '../../common/store/read-span.ts'
 import type { Store } from '../../common/store/store.ts'
-import type { Blobs } from './blobs.ts'
+import type { Blobs, SeederBlob } from './blobs.ts'
 import type { Manifests } from './manifests.ts'
 
 export interface SeederBackendOptions {
@@ -24,6 +24,7 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
     async blob(request) {
       const blob = await blobs.open(request.digest, request)
       if (blob.state === 'complete') return openStored(store, request.digest)
+      if (blob.state === 'spooling') return { length: undefined, read: (_span, signal) => blob.spool.read(signal), close: async () => {} }
       const { partial } = blob.arrival
       return {
         length: partial.length,
@@ -33,12 +34,11 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
     },
     async blobLength(request) {
       const known = blobs.known(request.digest)
-      if (known) return known.state === 'complete' ? known.length : known.arrival.partial.length
+      if (known) return lengthOf(known)
       const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
       const length = headerNumber(response.headers, 'content-length')
       if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
       await response.discard()
-      if (length === undefined) throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `${request.registry.name} does not say the blob's length`, { status: 502 })
       return length
     },
     async relay(request) {
@@ -49,6 +49,17 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
       }))
       return { status, headers, body }
     },
+  }
+}
+
+function lengthOf(blob: SeederBlob): number | undefined {
+  switch (blob.state) {
+    case 'complete':
+      return blob.length
+    case 'arriving':
+      return blob.arrival.partial.length
+    case 'spooling':
+      return undefined
   }
 }
 

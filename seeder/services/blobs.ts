@@ -2,44 +2,41 @@ import type { SignedRecord } from '../../common/api/blobs.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
-import { createUpstreamBlob } from '../../common/oci/upstream-blob.ts'
-import type { Upstream, UpstreamTarget } from '../../common/oci/upstream.ts'
-import type { Store } from '../../common/store/store.ts'
+import type { UpstreamTarget } from '../../common/oci/upstream.ts'
+import type { Spool, Store } from '../../common/store/store.ts'
 import type { Arrival } from './arrival.ts'
-import type { ConnectionBudget } from './connection-budget.ts'
-import { startIngest, type Ingest } from './ingest.ts'
-import type { LiveSwarm, OpenLiveSwarm } from './live-swarms.ts'
+import type { LiveSwarm } from './live-swarms.ts'
 import type { Publications } from './publications.ts'
 import { createRequesters, type Requesters } from './requesters.ts'
+import type { Sourcing, Started } from './sourcing.ts'
 
 export interface BlobsOptions {
   store: Store
-  upstream: Upstream
   publications: Publications
-  openLiveSwarm: OpenLiveSwarm
-  /** Requests to upstream for one blob at a time. */
-  connections: number
-  budget: ConnectionBudget
+  sourcing: Sourcing
   log: Logger
-  random?: () => number
 }
 
 /** A blob at the seeder: all there, or on its way. */
-export type SeederBlob = { state: 'complete'; length: number } | { state: 'arriving'; arrival: Arrival; live: LiveSwarm | undefined; published: Promise<SignedRecord> }
+export type SeederBlob =
+  | { state: 'complete'; length: number }
+  | { state: 'arriving'; arrival: Arrival; live: LiveSwarm | undefined; published: Promise<SignedRecord> }
+  /** On its way, and nobody knows its length: to be had by plain HTTP only. */
+  | { state: 'spooling'; spool: Spool }
 
-/** The seeder's blobs: from the store, or pulled from upstream, each at most once at a time. */
+/** The seeder's blobs: from the store, or got from elsewhere, each at most once at a time. */
 export interface Blobs {
   /** The blob if it is here or on its way, without asking upstream. */
   known(digest: Digest): SeederBlob | undefined
   /**
-   * The blob, pulled from upstream when it is not here. Resolves when upstream has answered.
+   * The blob, got from elsewhere when it is not here. Resolves when somebody has answered who has it.
    * @throws {PantalaError} upstream's refusal
    */
   open(digest: Digest, target: UpstreamTarget): Promise<SeederBlob>
-  /** Ingests that are running. */
+  /** Blobs on their way. */
   readonly arriving: number
-  /** Bytes that came from upstream, and that were read from disk again to be hashed in order. */
-  readonly received: { readonly bytes: number; readonly readBack: number }
+  /** Bytes that were read from disk again to be hashed in order. */
+  readonly readBack: number
   /** Stops all ingests. */
   stop(): Promise<void>
 }
@@ -49,39 +46,36 @@ const REFUSALS = new Set(['UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BLOB_UNKNO
 
 interface Flight {
   requesters: Requesters
-  starting: Promise<{ ingest: Ingest; live: LiveSwarm | undefined }>
-  blob?: Extract<SeederBlob, { state: 'arriving' }>
+  starting: Promise<Started>
+  blob?: Extract<SeederBlob, { state: 'arriving' | 'spooling' }>
   finished: Promise<unknown>
 }
 
-export function createBlobs({ store, upstream, publications, openLiveSwarm, connections, budget, log, random = Math.random }: BlobsOptions): Blobs {
+export function createBlobs({ store, publications, sourcing, log }: BlobsOptions): Blobs {
   const flights = new Map<Digest, Flight>()
   const stopping = new AbortController()
-  const received = { bytes: 0, readBack: 0 }
-  const onReceived = (bytes: number): void => {
-    received.bytes += bytes
-  }
+  let readBack = 0
 
   const launch = (digest: Digest, target: UpstreamTarget): Flight => {
     const requesters = createRequesters(target)
-    const blob = createUpstreamBlob(upstream, digest, requesters.targets)
-    const begin = async (): Promise<{ ingest: Ingest; live: LiveSwarm | undefined }> => {
-      const ingest = await startIngest({ digest, blob, store, connections, budget, onReceived, log, random }, stopping.signal)
-      return { ingest, live: await openLiveSwarm(digest, ingest.arrival.partial) }
-    }
-    const starting = begin()
+    const starting = sourcing(digest, requesters, stopping.signal)
     const flight: Flight = { requesters, starting, finished: Promise.resolve() }
     const follow = async (): Promise<void> => {
       const begun = performance.now()
-      const { ingest, live } = await starting
-      const { arrival } = ingest
-      const published = ingest.done.then((arrived) => publications.publish(arrived, live))
+      const started = await starting
+      if (started.kind === 'spool') {
+        flight.blob = { state: 'spooling', spool: started.spool }
+        await started.done
+        await publications.publishStored(digest)
+        return
+      }
+      const { arrival, live, done } = started
+      const published = done.then((arrived) => publications.publish(arrived, live))
       published.catch(() => live?.abandon())
       flight.blob = { state: 'arriving', arrival, live, published }
       const { record } = await published
-      const { readBack } = arrival.partial
-      received.readBack += readBack
-      log.info({ digest, length: record.length, torrent: record.torrentId, readBack, ms: Math.round(performance.now() - begun) }, 'blob published')
+      readBack += arrival.partial.readBack
+      log.info({ digest, length: record.length, torrent: record.torrentId, readBack: arrival.partial.readBack, ms: Math.round(performance.now() - begun) }, 'blob published')
     }
     flight.finished = follow()
       .catch(() => {})
@@ -105,21 +99,24 @@ export function createBlobs({ store, upstream, publications, openLiveSwarm, conn
       const here = known(digest)
       if (here) return here
       const flight = joined ?? launch(digest, target)
-      let length: number
       try {
-        length = (await flight.starting).ingest.arrival.partial.length
+        await flight.starting
       } catch (error) {
         // another requester's credential or repository was refused: that says nothing about this one
         if (joined && error instanceof PantalaError && REFUSALS.has(error.code)) return this.open(digest, target)
         throw error
       }
       // the flight's own bookkeeping runs first, unless everything is over already
-      return flight.blob ?? known(digest) ?? { state: 'complete', length }
+      const blob = flight.blob ?? known(digest)
+      if (!blob) throw new PantalaError('BLOB_UNKNOWN', `${digest} was lost a moment ago: ask again`, { status: 404 })
+      return blob
     },
     get arriving() {
       return flights.size
     },
-    received,
+    get readBack() {
+      return readBack
+    },
     async stop() {
       stopping.abort(new Error('the seeder is stopping'))
       await Promise.all([...flights.values()].map(({ finished }) => finished))

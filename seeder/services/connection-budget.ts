@@ -1,7 +1,10 @@
-/** Bounds the requests to upstream that bring blobs at the same time, over all blobs. */
+/** Bounds the requests to upstream that bring blobs at the same time, over all blobs, and counts what they bring. */
 export interface ConnectionBudget {
   /** Requests that run now. */
   readonly used: number
+  /** Bytes that they have brought since the start. */
+  readonly received: number
+  count(bytes: number): void
   /**
    * Waits for room. A blob's first request goes before further ones of blobs that arrive already.
    * @returns a function that gives it back, to be called once
@@ -18,6 +21,7 @@ interface Waiter {
 export function createConnectionBudget(limit: number): ConnectionBudget {
   const waiting: Waiter[] = []
   let used = 0
+  let received = 0
 
   const release = (): void => {
     used--
@@ -35,6 +39,12 @@ export function createConnectionBudget(limit: number): ConnectionBudget {
   return {
     get used() {
       return used
+    },
+    get received() {
+      return received
+    },
+    count(bytes) {
+      received += bytes
     },
     async take(kind, signal) {
       signal.throwIfAborted()

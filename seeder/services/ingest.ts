@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { hasCode, PantalaError } from '../../common/errors.ts'
+import { hasCode } from '../../common/errors.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { UpstreamBlob } from '../../common/oci/upstream-blob.ts'
-import type { Store } from '../../common/store/store.ts'
+import type { Spool, Store } from '../../common/store/store.ts'
 import { createArrival, type Arrival, type ArrivedBlob } from './arrival.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { FIRST_RANGE_BYTES } from './range-policy.ts'
 import { decideRetry } from './retry-policy.ts'
+import { spoolFrom, type SpoolStream } from './spool-ingest.ts'
 import { unitFor } from './unit-assembler.ts'
 import { pumpFromUpstream } from './upstream-pump.ts'
 import type { OpenedStream } from './upstream-streams.ts'
@@ -19,33 +20,44 @@ export interface IngestInit {
   /** Requests to upstream for one blob at a time. */
   connections: number
   budget: ConnectionBudget
-  /** Told of bytes from upstream as they come. */
-  onReceived: (bytes: number) => void
   log: Logger
   random: () => number
 }
 
 /** One blob on its way from upstream into the store. */
-export interface Ingest {
-  readonly arrival: Arrival
-  /** Resolves when the blob is committed; rejects when upstream, the digest or the disk failed. */
-  readonly done: Promise<ArrivedBlob>
-}
+export type Ingest =
+  /** `done` resolves when the blob is committed; rejects when upstream, the digest or the disk failed. */
+  | { kind: 'arrival'; arrival: Arrival; done: Promise<ArrivedBlob> }
+  /** Upstream does not say how long it is. */
+  | { kind: 'spool'; spool: Spool; done: Promise<void> }
 
 /**
- * Starts to download a blob from upstream. Resolves once upstream has answered and the length is known.
- * @throws {PantalaError} what upstream ended with for good, `UPSTREAM_LENGTH_UNKNOWN`
+ * Starts to download a blob from upstream. Resolves once upstream has answered.
+ * @throws {PantalaError} what upstream ended with for good
  */
 export async function startIngest(init: IngestInit, signal: AbortSignal): Promise<Ingest> {
-  const { digest, store } = init
+  const { digest, store, blob, budget } = init
   const first = await openFirst(init, signal)
   try {
     const { length } = first.stream
-    if (length === undefined) {
-      throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `upstream sends ${digest} without Content-Length: it cannot be shared`, { status: 502 })
+    if (length !== undefined) {
+      const arrival = await createArrival(store, { digest, length, unit: unitFor(length) })
+      return { kind: 'arrival', arrival, done: ingestInto(arrival, init, first, signal) }
     }
-    const arrival = await createArrival(store, { digest, length, unit: unitFor(length) })
-    return { arrival, done: ingestInto(arrival, init, first, signal) }
+    const spool = await store.spool(digest)
+    const open = async (start: number): Promise<SpoolStream> => {
+      const release = await budget.take('further', signal)
+      return blob.open(start > 0 ? { start } : undefined, signal).then(
+        (stream) => ({ ...stream, release }),
+        (error: unknown) => {
+          release()
+          throw error
+        },
+      )
+    }
+    const done = spoolFrom({ ...init, spool, open, onReceived: budget.count }, { ...first.stream, release: first.release }, signal)
+    done.catch(() => {})
+    return { kind: 'spool', spool, done }
   } catch (error) {
     first.cancel()
     first.release()

@@ -4,7 +4,7 @@ import type { Digest } from '../../common/oci/digest.ts'
 import type { PartialBlob } from '../../common/store/store.ts'
 import { unitCount } from '../../common/store/units.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
-import type { Swarm, SwarmEngine } from '../../swarm/engine.ts'
+import type { Swarm, SwarmEngine, UnitHashes } from '../../swarm/engine.ts'
 import type { InfoHash } from '../../swarm/info-hash.ts'
 import { buildLiveInfo } from '../../swarm/live.ts'
 import { trackSwarm, type TrackedIds } from '../../swarm/track-swarm.ts'
@@ -28,16 +28,18 @@ export interface LiveSwarmsOptions {
   log: Logger
 }
 
-/** Opens the live swarm of a download from upstream; undefined where the engine has none, or there is nothing to share. */
-export type OpenLiveSwarm = (digest: Digest, partial: PartialBlob) => Promise<LiveSwarm | undefined>
+/**
+ * Opens the live swarm of a blob that arrives; undefined where the engine has none, or there is nothing to share.
+ * @param hashes - what units from peers are checked by; without it nothing is asked of them: what is missing comes from upstream alone
+ */
+export type OpenLiveSwarm = (digest: Digest, partial: PartialBlob, hashes?: UnitHashes) => Promise<LiveSwarm | undefined>
 
 export function createLiveSwarms({ cluster, engine, announcer, registrations, log }: LiveSwarmsOptions): OpenLiveSwarm {
-  return async (digest, partial) => {
+  return async (digest, partial, hashes = NO_HASHES) => {
     const { length, unit, generation } = partial
     if (!engine.live || length === 0) return undefined
     const { id, info } = buildLiveInfo({ length, name: digest, unit, source: cluster, generation })
-    // what is missing comes from upstream alone
-    const swarm = await engine.open({ id, info, hashes: NO_HASHES }, partial)
+    const swarm = await engine.open({ id, info, hashes }, partial)
     const endUnits = partial.onUnit((index) => swarm.unitStored(index))
     // what has arrived while it was opened
     for (let index = 0; index < unitCount(length, unit); index++) if (partial.has(index)) swarm.unitStored(index)

@@ -31,6 +31,8 @@ export interface PublicationsOptions {
 export interface Publications {
   /** Publishes a blob that was just committed; its live swarm goes on with the ordinary torrent beside it. */
   publish(result: ArrivedBlob, live?: LiveSwarm): Promise<SignedRecord>
+  /** Publishes a blob that came into the store without its hashes. */
+  publishStored(digest: Digest): Promise<void>
   /** The signed record of a complete blob; made from the bytes on disk when it is lost. */
   record(digest: Digest): Promise<SignedRecord | undefined>
   /** Seeds everything in the store. */
@@ -80,22 +82,27 @@ export function createPublications({ cluster, store, key, seeding, registrations
     return hashed && signAndKeep(hashed)
   }
 
+  const publishStored = async (digest: Digest): Promise<void> => {
+    try {
+      const signed = await record(digest)
+      if (signed) await seed(signed)
+    } catch (error) {
+      log.warn({ digest, error: errorFields(error) }, 'a stored blob cannot be seeded')
+    }
+  }
+
   return {
     async publish(result, live) {
       const signed = await signAndKeep(result)
       await seed(signed, live)
       return signed
     },
+    publishStored,
     record,
     async resume(signal) {
       for (const { digest } of store.list()) {
         if (signal.aborted) return
-        try {
-          const signed = await record(digest)
-          if (signed) await seed(signed)
-        } catch (error) {
-          log.warn({ digest, error: errorFields(error) }, 'a stored blob cannot be seeded')
-        }
+        await publishStored(digest)
       }
     },
   }

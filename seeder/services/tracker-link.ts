@@ -28,6 +28,8 @@ export interface TrackerLinkOptions {
 export interface TrackerLink extends Service {
   readonly tracker: HostPort
   readonly reachable: boolean
+  /** It did not answer when it was asked last. */
+  readonly away: boolean
   /** Resolves once this tracker has been told of the swarm, or after a short while when it does not answer. */
   registered(id: InfoHash): Promise<void>
 }
@@ -61,7 +63,7 @@ export function createTrackerLink(options: TrackerLinkOptions): TrackerLink {
     for (const id of [...pending]) {
       const swarm: Registered | undefined = registrations.all().get(id)
       if (swarm) await put(`/v1/swarms/${id}`, { ...swarm, seeder: seederId }, ignoreAnswer, signal)
-      else await http.request(`${base}/v1/swarms/${id}`, { method: 'DELETE', signal }).then((response) => response.discard())
+      else await http.request(`${base}/v1/swarms/${id}?seeder=${seederId}`, { method: 'DELETE', signal }).then((response) => response.discard())
       pending.delete(id)
       for (const resolve of waiting.get(id) ?? []) resolve()
       waiting.delete(id)
@@ -111,6 +113,9 @@ export function createTrackerLink(options: TrackerLinkOptions): TrackerLink {
     tracker,
     get reachable() {
       return state === 'reachable'
+    },
+    get away() {
+      return state === 'unreachable'
     },
     async registered(id) {
       if (!pending.has(id) || state !== 'reachable') return

@@ -11,8 +11,6 @@ export interface StreamsInit {
   arrival: Arrival
   blob: UpstreamBlob
   budget: ConnectionBudget
-  /** Told of bytes as they come. */
-  onReceived: (bytes: number) => void
   log: Logger
   random: () => number
 }
@@ -43,7 +41,7 @@ export interface UpstreamStreams {
 }
 
 export function createUpstreamStreams(init: StreamsInit, signal: AbortSignal): UpstreamStreams {
-  const { arrival, blob, budget, onReceived, log, random } = init
+  const { arrival, blob, budget, log, random } = init
   const { length } = arrival.partial
   return {
     async open(part, cut) {
@@ -65,7 +63,7 @@ export function createUpstreamStreams(init: StreamsInit, signal: AbortSignal): U
         for await (const chunk of stream.body) {
           for (const unit of assembler.push(chunk, at)) if (!arrival.partial.has(unit.index)) await arrival.bring(unit)
           at += chunk.length
-          onReceived(chunk.length)
+          budget.count(chunk.length)
           if (at > end) break
         }
       } finally {

@@ -21,7 +21,7 @@ export interface SuperSeedingOptions {
   random: () => number
 }
 
-/** Shows a seeder's units to our own peers bit by bit, as the reveal policy says; ordinary clients see everything at once. */
+/** Shows a seeder's units to agents bit by bit, as the reveal policy says; other seeders and ordinary clients see everything at once. */
 export class SuperSeeding {
   readonly #options: SuperSeedingOptions
   readonly #reveals: Reveals<Peer>
@@ -35,7 +35,7 @@ export class SuperSeeding {
   }
 
   hides(peer: Peer): boolean {
-    return peer.ours && peer.view === this.#options.view
+    return peer.role === 'agent' && peer.view === this.#options.view
   }
 
   /** The peer has said who it is. */

@@ -81,7 +81,15 @@ function createProxy(direct: string, host: string, port: number, registry: TestR
       if (up && !server) {
         const created = createServer((incoming, outgoing) => {
           const path = (incoming.url ?? '').split('?')[0] ?? ''
-          const note: SeenRequest = { method: incoming.method ?? '', path, range: incoming.headers.range, status: 0, authorization: incoming.headers.authorization, sent: 0, total: 0 }
+          const note: SeenRequest = {
+            method: incoming.method ?? '',
+            path,
+            range: incoming.headers.range,
+            status: 0,
+            authorization: incoming.headers.authorization,
+            sent: 0,
+            total: 0,
+          }
           registry.seen.push(note)
           const verdict = registry.interfere?.(incoming) ?? 'pass'
           if (verdict === 'cut') {

@@ -6,17 +6,19 @@ import type { FastifyInstance } from '../../common/http/server.ts'
 import type { Clock } from '../../common/lifecycle.ts'
 import { VERSION } from '../../common/version.ts'
 import { seenAddress } from '../addresses.ts'
+import type { Leases } from '../services/leases.ts'
 import type { Members } from '../services/members.ts'
 
 export interface ClusterRoutesOptions {
   cluster: string
   members: Members
+  leases: Leases
   advertiseIp?: string
   clock: Clock
 }
 
 /** `/v1/seeders` (heartbeats) and `/v1/cluster` (who is there). */
-export function clusterRoutes(app: FastifyInstance, { cluster, members, advertiseIp, clock }: ClusterRoutesOptions): void {
+export function clusterRoutes(app: FastifyInstance, { cluster, members, leases, advertiseIp, clock }: ClusterRoutesOptions): void {
   const epoch = randomBytes(8).toString('hex')
   const params = Type.Object({ id: Type.String({ pattern: '^[0-9a-zA-Z_-]{1,64}$' }) })
 
@@ -30,6 +32,7 @@ export function clusterRoutes(app: FastifyInstance, { cluster, members, advertis
   )
 
   app.delete<{ Params: { id: string } }>('/v1/seeders/:id', { schema: { params } }, async (request, reply) => {
+    leases.forget(request.params.id)
     if (!members.remove(request.params.id)) throw new PantalaError('SEEDER_UNKNOWN', `no seeder ${request.params.id} is known`, { status: 404 })
     return reply.code(204).send()
   })

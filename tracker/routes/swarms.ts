@@ -20,7 +20,11 @@ export function swarmRoutes(app: FastifyInstance, { store, log, wallClock }: { s
     return reply.code(isNew ? 201 : 204).send()
   })
 
-  app.delete<{ Params: { id: string } }>('/v1/swarms/:id', { schema: { params } }, async (request, reply) => {
+  const querystring = Type.Object({ seeder: Type.Optional(Type.String({ maxLength: 64 })) })
+  app.delete<{ Params: { id: string }; Querystring: { seeder?: string } }>('/v1/swarms/:id', { schema: { params, querystring } }, async (request, reply) => {
+    const { seeder } = request.query
+    // another seeder has registered it since, and goes on with it
+    if (seeder !== undefined && store.swarms.get(request.params.id)?.registration.seeder !== seeder) return reply.code(204).send()
     if (!store.unregister(request.params.id)) throw unknownSwarm(request.params.id)
     return reply.code(204).send()
   })

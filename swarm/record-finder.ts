@@ -1,15 +1,15 @@
-import type { BlobRecord, SignedRecord } from '../../common/api/blobs.ts'
-import { BlobSwarms } from '../../common/api/swarms.ts'
-import { parser } from '../../common/api/schema.ts'
-import { formatHostPort } from '../../common/http/address.ts'
-import type { HttpClient } from '../../common/http/client.ts'
-import { requestJson } from '../../common/http/json.ts'
-import { errorFields, type Logger } from '../../common/log.ts'
-import type { Digest } from '../../common/oci/digest.ts'
-import type { AnnouncedPeerAddress, Announcer, TrackedSwarm } from '../../swarm/announcer.ts'
-import { parseInfoHash } from '../../swarm/info-hash.ts'
-import { verifyRecord } from '../../swarm/record.ts'
-import type { Cluster } from './cluster.ts'
+import type { BlobRecord, SignedRecord } from '../common/api/blobs.ts'
+import type { PublicKey } from '../common/api/cluster.ts'
+import { BlobSwarms } from '../common/api/swarms.ts'
+import { parser } from '../common/api/schema.ts'
+import { formatHostPort, type HostPort } from '../common/http/address.ts'
+import type { HttpClient } from '../common/http/client.ts'
+import { requestJson } from '../common/http/json.ts'
+import { errorFields, type Logger } from '../common/log.ts'
+import type { Digest } from '../common/oci/digest.ts'
+import type { AnnouncedPeerAddress, Announcer, TrackedSwarm } from './announcer.ts'
+import { parseInfoHash } from './info-hash.ts'
+import { verifyRecord } from './record.ts'
 import type { SeederClient } from './seeder-client.ts'
 
 /** How long peers are looked for; whoever waits could be served by the next rung. */
@@ -28,9 +28,14 @@ export interface FoundRecord {
 
 export interface RecordFinderOptions {
   http: HttpClient
-  cluster: Cluster
+  cluster: {
+    /** The tracker that answers. */
+    tracker(): HostPort | undefined
+    /** Keys that records may be signed with. */
+    keys(): readonly PublicKey[]
+  }
   announcer: Announcer
-  client: SeederClient
+  client: Pick<SeederClient, 'record'>
   log: Logger
 }
 
