@@ -1,4 +1,4 @@
-import type { BlobDescriptor, SignedRecord } from '../../common/api/blobs.ts'
+import type { SignedRecord } from '../../common/api/blobs.ts'
 import { encodeRecord } from '../../common/api/record-codec.ts'
 import { hasCode, PantalaError } from '../../common/errors.ts'
 import { headerNumber } from '../../common/http/client.ts'
@@ -17,14 +17,14 @@ import { unitOfRecord } from '../../swarm/record-swarm.ts'
 import { verifyRecord } from '../../swarm/record.ts'
 import type { Seeding } from '../../swarm/seeding.ts'
 import type { LadderLimits } from '../ladder.ts'
-import type { Cluster, Seeder } from './cluster.ts'
+import type { Cluster } from './cluster.ts'
 import { Download } from './download.ts'
 import type { DownloadResult, HttpRung } from './download-init.ts'
 import { liveSource, type LiveSource } from './live-source.ts'
 import { createPieceLedger } from './piece-ledger.ts'
 import type { PieceLog } from './piece-log.ts'
 import type { RecordFinder } from '../../swarm/record-finder.ts'
-import { openAtSeeders } from './seeder-open.ts'
+import { openAtSeeders, type OpenedAtSeeder } from './seeder-open.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
 
 export interface DownloadsOptions {
@@ -65,7 +65,7 @@ interface Plan {
   unit: number
   live?: LiveSource
   record: Promise<{ signed: SignedRecord; peers: readonly PeerAddress[] } | undefined>
-  seeder?: { node: Seeder; descriptor: BlobDescriptor }
+  seeder?: OpenedAtSeeder
 }
 
 interface Flight {
@@ -88,12 +88,22 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     return signed
   }
 
-  const follow = async ({ node, descriptor }: NonNullable<Plan['seeder']>, digest: Digest, live?: LiveSource): Promise<Awaited<Plan['record']>> => {
-    try {
-      return { signed: verified(await client.followRecord(node, descriptor, ending.signal, live?.follower), digest), peers: [node] }
-    } catch (error) {
-      log.warn({ digest, error: errorFields(error) }, 'the seeder gave no record; the swarm cannot be used')
-      return undefined
+  const follow = async (source: OpenedAtSeeder, request: BlobRequest, live?: LiveSource): Promise<Awaited<Plan['record']>> => {
+    const { digest } = request
+    for (;;) {
+      const { node, descriptor } = source
+      try {
+        return { signed: verified(await client.followRecord(node, descriptor, ending.signal, live?.follower), digest), peers: [node] }
+      } catch (error) {
+        log.warn({ digest, seeder: node.id, error: errorFields(error) }, 'the seeder gave no record')
+        if (!live || ending.signal.aborted || hasCode(error, 'DIGEST_MISMATCH')) return undefined
+        cluster.suspect(node)
+      }
+      const next = await openAtSeeders({ cluster, client, log }, request, ending.signal).catch(() => undefined)
+      if (next?.descriptor.length !== descriptor.length || next.descriptor.unit !== descriptor.unit) return undefined
+      log.info({ digest, seeder: next.node.id }, 'another seeder goes on')
+      // what is asked by HTTP is asked there, too
+      Object.assign(source, next)
     }
   }
 
@@ -107,7 +117,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
         if (length <= options.smallBlobBytes) return { length, generation, unit: PIECE_LENGTH, seeder: opened, record: Promise.resolve(undefined) }
         const live = engine.live && descriptor.state === 'arriving' ? liveSource(descriptor, cluster.name(), node, () => clock.monotonic()) : undefined
         const unit = engine.live && descriptor.liveId !== undefined ? descriptor.unit : PIECE_LENGTH
-        return { length, generation, unit, seeder: opened, record: follow(opened, digest, live), ...(live ? { live } : {}) }
+        return { length, generation, unit, seeder: opened, record: follow(opened, request, live), ...(live ? { live } : {}) }
       }
       const found = await options.findRecord(digest, ending.signal)
       if (found) return { length: found.record.length, generation: found.record.generation, unit: unitOfRecord(found.record, engine), record: Promise.resolve(found) }
@@ -121,7 +131,10 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     return {
       seeder: seeder && {
         open: (span, signal) => client.blob(seeder.node, digest, request, span, signal),
-        source: { kind: 'seeder', ip: seeder.node.host },
+        // another seeder may have taken its place
+        get source() {
+          return { kind: 'seeder' as const, ip: seeder.node.host }
+        },
       },
       upstream: {
         open: async (span, signal) => bytesOf(await blob.open(span, signal), span),
@@ -155,7 +168,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
         const result = await download.done
         flights.delete(digest)
         log.info({ digest, length, ms: Math.round(clock.monotonic() - begun), readBack: partial.readBack }, 'blob complete')
-        await share(digest, planned, result)
+        await share(request, planned, result)
       } catch (error) {
         flights.delete(digest)
         if (hasCode(error, 'DIGEST_MISMATCH')) distrust(digest)
@@ -172,8 +185,9 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   }
 
   /** Keeps the record and goes on seeding. */
-  const share = async (digest: Digest, planned: Plan, { signed, joined }: DownloadResult): Promise<void> => {
-    const record = signed ?? (planned.seeder && (await follow(planned.seeder, digest))?.signed)
+  const share = async (request: BlobRequest, planned: Plan, { signed, joined }: DownloadResult): Promise<void> => {
+    const { digest } = request
+    const record = signed ?? (planned.seeder && (await follow(planned.seeder, request))?.signed)
     if (!record) return
     await store.meta.put('records', digest, encodeRecord(record))
     if (joined) await seeding.adopt(digest, joined)

@@ -75,7 +75,7 @@ export function createNeighbours({ trackers, seederId, http, log }: NeighboursOp
     seeders,
     async somebodyHas(digest, signal) {
       const asked = await ask(`/v1/blobs/${digest}`, parseSwarms, signal)
-      return asked !== undefined && asked.answer.swarms.some(({ kind, complete }) => kind === 'torrent' && complete > 0)
+      return asked?.answer.swarms.some(({ kind, complete }) => kind === 'torrent' && complete > 0) === true
     },
     keys: () => [...keys.values()],
     tracker: () => answered,
