@@ -58,11 +58,11 @@ export class Relay {
       lost = { error }
     })
     try {
-      let progress = { missing: partial.missing, at: performance.now() }
+      let progress = this.#progress()
       while (partial.missing > 0) {
         signal.throwIfAborted()
         if (lost) throw this.#lost(node, lost.error)
-        if (partial.missing !== progress.missing || !this.#owed()) progress = { missing: partial.missing, at: performance.now() }
+        if (this.#progress().bytes !== progress.bytes || !this.#owed()) progress = this.#progress()
         if (this.#init.live && performance.now() - progress.at < STALL_MS) {
           await sleep(CHECK_MS, undefined, { signal })
           continue
@@ -81,8 +81,8 @@ export class Relay {
    */
   async awaitSwarm(signal: AbortSignal): Promise<void> {
     const { partial, digest } = this.#init.arrival
-    for (let progress = { missing: partial.missing, at: performance.now() }; partial.missing > 0; ) {
-      if (partial.missing !== progress.missing) progress = { missing: partial.missing, at: performance.now() }
+    for (let progress = this.#progress(); partial.missing > 0; ) {
+      if (this.#progress().bytes !== progress.bytes) progress = this.#progress()
       if (performance.now() - progress.at > STALL_MS) throw new PantalaError('SOURCE_LOST', `the swarm of ${digest} brings nothing`, { status: 502 })
       await sleep(CHECK_MS, undefined, { signal })
     }
@@ -101,6 +101,12 @@ export class Relay {
     // a blob that was complete over there has only its record
     const units = Buffer.from(record.units, 'base64')
     for (let index = 0; index * 32 < units.length; index++) if (!growing.get(index)) onHash(index, units.subarray(index * 32, (index + 1) * 32))
+  }
+
+  /** What peers have sent, unfinished units included, and when that was. */
+  #progress(): { bytes: number; at: number } {
+    const bytes = this.#init.live?.swarm.peers().reduce((sum, { downloaded }) => sum + downloaded, 0) ?? 0
+    return { bytes, at: performance.now() }
   }
 
   /** Something that the other seeder has is not here. */
