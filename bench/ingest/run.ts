@@ -10,7 +10,8 @@ import { parseArgs } from 'node:util'
 
 /**
  * A supernode that ingests one large blob from a registry on the same machine, as fast as it can, while `/readyz` at the seeder and
- * announces at the tracker are asked all the time. Prints how long their answers take, and what the ingest cost.
+ * announces at the tracker are asked all the time. Prints how long their answers take, how long the main thread works between two turns of
+ * its event loop, and what the ingest cost.
  */
 
 const { values } = parseArgs({
@@ -93,10 +94,15 @@ async function ingestOnce(connections: string): Promise<string> {
   const { port, digest } = JSON.parse(line) as { port: number; digest: string }
   const [tracker, peers, http] = [await freePort(), await freePort(), await freePort()]
   const places = ['--listen', `127.0.0.1:${tracker}`, '--peer-listen', `127.0.0.1:${peers}`, '--http-listen', `127.0.0.1:${http}`]
-  const node = spawn(process.execPath, [join(ROOT, 'cli/main.ts'), 'supernode', ...places, '--registry', `http://127.0.0.1:${port}`, '--data', data], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, PANTALA_LOG_LEVEL: 'warn', PANTALA_UPSTREAM_CONNECTIONS: connections },
-  })
+  const turnsPath = join(data, 'turns.json')
+  const node = spawn(
+    process.execPath,
+    ['--import', join(ROOT, 'bench/ingest/turns.ts'), join(ROOT, 'cli/main.ts'), 'supernode', ...places, '--registry', `http://127.0.0.1:${port}`, '--data', data],
+    {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, PANTALA_LOG_LEVEL: 'warn', PANTALA_UPSTREAM_CONNECTIONS: connections, PANTALA_BENCH_TURNS: turnsPath },
+    },
+  )
   try {
     for (let ready = false; !ready; )
       ready = await ask(`http://127.0.0.1:${peers}/readyz`).then(
@@ -106,6 +112,7 @@ async function ingestOnce(connections: string): Promise<string> {
     await ask(`http://127.0.0.1:${tracker}/v1/swarms/${HASH}`, 'PUT', { kind: 'torrent', name: 'x', length: 1000, pieceLength: 1000, access: 'public', seeder: 'bench' })
     const peer = { id: Buffer.from('-PA0100-000000000001').toString('hex'), role: 'agent', port: 1 }
     const announce = { peer, swarms: [{ id: HASH, uploaded: 0, downloaded: 0, left: 1000, wanted: 50 }] }
+    node.kill('SIGUSR2')
     const cpuBefore = await cpuSeconds(node.pid)
     const over = new AbortController()
     const probes = [probe(() => ask(`http://127.0.0.1:${peers}/readyz`), over.signal), probe(() => ask(`http://127.0.0.1:${tracker}/v1/announce`, 'POST', announce), over.signal)]
@@ -116,12 +123,13 @@ async function ingestOnce(connections: string): Promise<string> {
     if (!text.includes('"signature"')) throw new Error(`the ingest failed: ${text.slice(-300)}`)
     const seconds = (performance.now() - begun) / 1000
     over.abort()
+    node.kill('SIGUSR2')
     const [ready = [], announces = []] = await Promise.all(probes)
     const cpu = (await cpuSeconds(node.pid)) - cpuBefore
     const metrics = (await ask(`http://127.0.0.1:${peers}/metrics`)).text
     const readBack = Number(/^pantala_seeder_readback_bytes (\d+)/m.exec(metrics)?.[1] ?? 0)
     const rss = Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${node.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-    return `| ${connections} | ${(size / 1e6 / seconds).toFixed(0)} | ${cpu.toFixed(2)} | ${rss.toFixed(0)} | ${((100 * readBack) / size).toFixed(0)} % | ${shown(ready)} | ${shown(announces)} |`
+    return `| ${connections} | ${(size / 1e6 / seconds).toFixed(0)} | ${cpu.toFixed(2)} | ${rss.toFixed(0)} | ${((100 * readBack) / size).toFixed(0)} % | ${shown(JSON.parse(await readFile(turnsPath, 'utf8')) as number[])} | ${shown(ready)} | ${shown(announces)} |`
   } finally {
     await stop(node)
     await stop(upstream)
@@ -132,7 +140,7 @@ async function ingestOnce(connections: string): Promise<string> {
 console.log(
   `${size / 2 ** 20} MiB, ${cpus().length} cores (${cpus()[0]?.model}), Node ${process.version}, ${new Date().toISOString().slice(0, 10)}, a question every ${everyMs} ms`,
 )
-console.log('| connections | MB/s | CPU s | peak RSS MB | read back | /readyz ms p50 / p99 / max | announce ms p50 / p99 / max |')
-console.log('| --- | --- | --- | --- | --- | --- | --- |')
+console.log('| connections | MB/s | CPU s | peak RSS MB | read back | CPU ms a turn p50 / p99 / max | /readyz ms p50 / p99 / max | announce ms p50 / p99 / max |')
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- |')
 for (let run = 0; run < Number(values.runs); run++) for (const connections of values.connections.split(',')) console.log(await ingestOnce(connections))
 keepAlive.destroy()

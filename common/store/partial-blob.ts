@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { setImmediate as turn } from 'node:timers/promises'
 import { PantalaError } from '../errors.ts'
 import { digestFromHash, type Digest } from '../oci/digest.ts'
 import { readFully, rethrow, storeError, syncFolder, writeFully } from './file-io.ts'
@@ -8,8 +9,8 @@ import { createLazyFile, type LazyFile } from './lazy-file.ts'
 import type { UnitTable } from './unit-table.ts'
 import { unitCount, unitSpan, type UnitStorage } from './units.ts'
 
-/** What is read back from disk at a time for the sequential SHA-256. */
-const READ_BACK_BYTES = 1024 * 1024
+/** What is hashed at a time for the sequential SHA-256, and read back from disk: between two portions the network has its turn. */
+const PORTION_BYTES = 512 * 1024
 
 /** A blob that is being downloaded: units come in any order, and one SHA-256 follows behind in sequence. */
 export interface PartialBlob extends UnitStorage {
@@ -158,13 +159,24 @@ export class PartialFile implements PartialBlob {
     await this.#init.table.set(index, sha256)
     this.#check()
     this.#present.add(index)
-    if (index === this.#hashed && !this.#following) {
-      this.#take(bytes)
-      this.#hashed++
-    }
-    this.#follow()
     for (const listener of this.#listeners) listener(index)
     this.#wakeReady()
+    if (index === this.#hashed && !this.#following) {
+      this.#following = this.#lead(bytes).finally(() => {
+        this.#following = undefined
+      })
+      await this.#following
+    }
+    this.#follow()
+  }
+
+  /** Hashes a unit that came in its turn while it is in memory. */
+  async #lead(bytes: Uint8Array): Promise<void> {
+    for (let at = 0; at < bytes.length; at += PORTION_BYTES) {
+      if (at > 0) await turn()
+      this.#take(bytes.subarray(at, at + PORTION_BYTES))
+    }
+    this.#hashed++
   }
 
   /** Brings the sequential hash up to the first unit that is missing. */
@@ -183,7 +195,7 @@ export class PartialFile implements PartialBlob {
   }
 
   async #hashFromDisk(): Promise<void> {
-    const buffer = Buffer.allocUnsafe(Math.min(READ_BACK_BYTES, this.unit))
+    const buffer = Buffer.allocUnsafe(Math.min(PORTION_BYTES, this.unit))
     while (this.#present.has(this.#hashed) && this.state === 'arriving') {
       const { start, end } = unitSpan(this.#hashed, this.length, this.unit)
       for (let at = start; at < end; at += buffer.length) {

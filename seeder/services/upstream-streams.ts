@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises'
 import { PantalaError } from '../../common/errors.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { BlobPart, BlobStream, UpstreamBlob } from '../../common/oci/upstream-blob.ts'
@@ -6,6 +6,9 @@ import type { Arrival } from './arrival.ts'
 import type { ConnectionBudget } from './connection-budget.ts'
 import { decideRetry } from './retry-policy.ts'
 import type { UnitAssembler } from './unit-assembler.ts'
+
+/** What a stream may bring before others have their turn: hashing it takes well below a millisecond. */
+const TURN_BYTES = 128 * 1024
 
 export interface StreamsInit {
   arrival: Arrival
@@ -60,11 +63,15 @@ export function createUpstreamStreams(init: StreamsInit, signal: AbortSignal): U
     async drain({ stream, release }, assembler, end) {
       try {
         let at = stream.start
+        let yieldAt = at + TURN_BYTES
         for await (const chunk of stream.body) {
           for (const unit of assembler.push(chunk, at)) if (!arrival.partial.has(unit.index)) await arrival.bring(unit)
           at += chunk.length
           budget.count(chunk.length)
           if (at > end) break
+          if (at < yieldAt) continue
+          yieldAt = at + TURN_BYTES
+          await turn()
         }
       } finally {
         release()
