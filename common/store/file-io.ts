@@ -66,3 +66,13 @@ export function storeError(error: unknown): PantalaError {
 export function rethrow(error: unknown): never {
   throw storeError(error)
 }
+
+/** Makes an empty sparse file of this length. */
+export async function createSparseFile(path: string, length: number): Promise<void> {
+  const file = await open(path, 'w', 0o644).catch(rethrow)
+  try {
+    await file.truncate(length).catch(rethrow)
+  } finally {
+    await file.close()
+  }
+}

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { setImmediate as turn } from 'node:timers/promises'
 import { PantalaError } from '../errors.ts'
@@ -8,6 +8,7 @@ import { readFully, rethrow, storeError, syncFolder, writeFully } from './file-i
 import { createLazyFile, type LazyFile } from './lazy-file.ts'
 import type { UnitTable } from './unit-table.ts'
 import { unitCount, unitSpan, type UnitStorage } from './units.ts'
+import { Waiters } from './waiters.ts'
 
 /** What is hashed at a time for the sequential SHA-256, and read back from disk: between two portions the network has its turn. */
 const PORTION_BYTES = 512 * 1024
@@ -58,16 +59,10 @@ export interface PartialInit {
   table: UnitTable
   /** Units that are on disk already, checked. */
   present: Iterable<number>
-  /** Given each byte once, in order, as SHA-256 takes it. */
-  onBytes: ((bytes: Uint8Array) => void) | undefined
+  /** Given the blob's bytes in order, as SHA-256 takes them, with the byte that they begin at; byte 0 may come again: all begins anew. */
+  onBytes: ((bytes: Uint8Array, at: number) => void) | undefined
   /** Called once when it is over. */
   onEnd: (end: 'committed' | 'ended') => void
-}
-
-interface Waiter {
-  ready: () => boolean
-  resolve: () => void
-  reject: (reason: unknown) => void
 }
 
 export class PartialFile implements PartialBlob {
@@ -81,10 +76,11 @@ export class PartialFile implements PartialBlob {
   readonly #file: LazyFile
   readonly #present: Set<number>
   readonly #writing = new Map<number, Promise<void>>()
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Waiters()
   readonly #listeners = new Set<(index: number) => void>()
   readonly #sha256 = createHash('sha256')
   #hashed = 0
+  #taken = 0
   #following: Promise<void> | undefined
   #committing: Promise<void> | undefined
   #endReason: unknown
@@ -160,7 +156,7 @@ export class PartialFile implements PartialBlob {
     this.#check()
     this.#present.add(index)
     for (const listener of this.#listeners) listener(index)
-    this.#wakeReady()
+    this.#waiters.wakeReady()
     if (index === this.#hashed && !this.#following) {
       this.#following = this.#lead(bytes).finally(() => {
         this.#following = undefined
@@ -191,7 +187,8 @@ export class PartialFile implements PartialBlob {
 
   #take(bytes: Uint8Array): void {
     this.#sha256.update(bytes)
-    this.#init.onBytes?.(bytes)
+    this.#init.onBytes?.(bytes, this.#taken)
+    this.#taken += bytes.length
   }
 
   async #hashFromDisk(): Promise<void> {
@@ -223,7 +220,7 @@ export class PartialFile implements PartialBlob {
       throw error
     }
     this.state = 'verified'
-    this.#wakeReady()
+    this.#waiters.wakeReady()
     try {
       await this.#makeLasting()
     } catch (error) {
@@ -250,8 +247,7 @@ export class PartialFile implements PartialBlob {
     if (this.state === 'ended' || this.state === 'committed') return false
     this.state = 'ended'
     this.#endReason = reason
-    for (const waiter of this.#waiters) waiter.reject(reason)
-    this.#waiters.clear()
+    this.#waiters.rejectAll(reason)
     this.#listeners.clear()
     await Promise.allSettled(this.#writing.values())
     await this.#init.table.close().catch(() => {})
@@ -264,46 +260,8 @@ export class PartialFile implements PartialBlob {
     if (this.state === 'ended') throw this.#endReason
   }
 
-  #wakeReady(): void {
-    for (const waiter of this.#waiters) {
-      if (!waiter.ready()) continue
-      this.#waiters.delete(waiter)
-      waiter.resolve()
-    }
-  }
-
   async #wait(ready: () => boolean, signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted()
     this.#check()
-    if (ready()) return
-    await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#waiters.delete(waiter)
-        reject(signal.reason)
-      }
-      const waiter: Waiter = {
-        ready,
-        resolve: () => {
-          signal.removeEventListener('abort', onAbort)
-          resolve()
-        },
-        reject: (reason) => {
-          signal.removeEventListener('abort', onAbort)
-          reject(reason)
-        },
-      }
-      this.#waiters.add(waiter)
-      signal.addEventListener('abort', onAbort, { once: true })
-    })
-  }
-}
-
-/** Makes an empty sparse file of this length. */
-export async function createSparseFile(path: string, length: number): Promise<void> {
-  const file = await open(path, 'w', 0o644).catch(rethrow)
-  try {
-    await file.truncate(length).catch(rethrow)
-  } finally {
-    await file.close()
+    await this.#waiters.wait(ready, signal)
   }
 }

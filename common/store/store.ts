@@ -4,10 +4,10 @@ import { dirname, join } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 import type { Logger } from '../log.ts'
 import { digestHex, type Digest } from '../oci/digest.ts'
-import { makeFolders, readFully, rethrow } from './file-io.ts'
+import { createSparseFile, makeFolders, readFully, rethrow } from './file-io.ts'
 import { lockFolder } from './lock.ts'
 import { createMetaStore, type MetaStore } from './meta.ts'
-import { createSparseFile, PartialFile, type PartialBlob } from './partial-blob.ts'
+import { PartialFile, type PartialBlob } from './partial-blob.ts'
 import { checkClaims } from './resume.ts'
 import { scanBlobs, scanPartials } from './scan.ts'
 import { SpoolFile, type Spool } from './spool.ts'
@@ -32,8 +32,8 @@ export interface CreatePartial {
   unit: number
   /** 16 hex digits; what is on disk of the same generation is resumed. Random when left out. */
   generation?: string
-  /** Given each byte once, in order, as they are hashed; what is resumed included. */
-  onBytes?: (bytes: Uint8Array) => void
+  /** Given the blob's bytes in order, as they are hashed, with the byte that they begin at; byte 0 may come again: all begins anew. */
+  onBytes?: (bytes: Uint8Array, at: number) => void
 }
 
 export interface StoreUsage {

@@ -49,7 +49,7 @@ export interface ArrivalInit {
 export async function createArrival(store: Store, init: ArrivalInit): Promise<Arrival> {
   const { digest, length, unit } = init
   const pieces = createPieceHasher()
-  const partial = await store.create({ ...init, onBytes: (bytes) => pieces.update(bytes) })
+  const partial = await store.create({ ...init, onBytes: pieces.update })
   const hashes = createUnitHashes()
   return {
     digest,

@@ -3,7 +3,8 @@ import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
 
 /** SHA-1 of the pieces of the ordinary torrent (BEP 3) of a blob whose bytes come in order. */
 export interface PieceHasher {
-  update(bytes: Uint8Array): void
+  /** @param at - the byte that they begin at; 0 begins anew */
+  update(bytes: Uint8Array, at: number): void
   /** 20 bytes each; after the last byte. May be called once. */
   pieces(): Uint8Array
 }
@@ -18,7 +19,12 @@ export function createPieceHasher(): PieceHasher {
     filled = 0
   }
   return {
-    update(bytes) {
+    update(bytes, start) {
+      if (start === 0) {
+        pieces.length = 0
+        piece = createHash('sha1')
+        filled = 0
+      }
       for (let at = 0; at < bytes.length; ) {
         const part = bytes.subarray(at, at + PIECE_LENGTH - filled)
         piece.update(part)

@@ -137,7 +137,7 @@ async function rehash(store: Store, digest: Digest): Promise<ArrivedBlob | undef
     const pieces = createPieceHasher()
     const units: Uint8Array[] = []
     for await (const chunk of readSpan(blob, { start: 0, end: length })) {
-      pieces.update(chunk)
+      pieces.update(chunk, assembler.position)
       for (const { sha256 } of assembler.push(chunk, assembler.position)) units.push(sha256)
     }
     return { digest, length, unit, generation: '0'.repeat(16), units: Buffer.concat(units), pieces: pieces.pieces() }
