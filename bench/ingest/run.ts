@@ -81,6 +81,15 @@ async function cpuSeconds(pid: number | undefined): Promise<number> {
   return (Number(fields[11]) + Number(fields[12])) / 100
 }
 
+/** The file is written when the process gets to its signal. */
+async function turnsOf(path: string): Promise<number[]> {
+  for (;;) {
+    const text = await readFile(path, 'utf8').catch(() => '')
+    if (text.endsWith(']')) return JSON.parse(text) as number[]
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
 async function stop(child: ChildProcess): Promise<void> {
   child.kill()
   await once(child, 'close')
@@ -125,11 +134,12 @@ async function ingestOnce(connections: string): Promise<string> {
     over.abort()
     node.kill('SIGUSR2')
     const [ready = [], announces = []] = await Promise.all(probes)
+    const turns = await turnsOf(turnsPath)
     const cpu = (await cpuSeconds(node.pid)) - cpuBefore
     const metrics = (await ask(`http://127.0.0.1:${peers}/metrics`)).text
     const readBack = Number(/^pantala_seeder_readback_bytes (\d+)/m.exec(metrics)?.[1] ?? 0)
     const rss = Number(/VmHWM:\s+(\d+)/.exec(await readFile(`/proc/${node.pid}/status`, 'utf8'))?.[1] ?? 0) / 1024
-    return `| ${connections} | ${(size / 1e6 / seconds).toFixed(0)} | ${cpu.toFixed(2)} | ${rss.toFixed(0)} | ${((100 * readBack) / size).toFixed(0)} % | ${shown(JSON.parse(await readFile(turnsPath, 'utf8')) as number[])} | ${shown(ready)} | ${shown(announces)} |`
+    return `| ${connections} | ${(size / 1e6 / seconds).toFixed(0)} | ${cpu.toFixed(2)} | ${rss.toFixed(0)} | ${((100 * readBack) / size).toFixed(0)} % | ${shown(turns)} | ${shown(ready)} | ${shown(announces)} |`
   } finally {
     await stop(node)
     await stop(upstream)
