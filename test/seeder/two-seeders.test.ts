@@ -16,14 +16,14 @@ interface Cluster {
   tracker: Awaited<ReturnType<typeof startTracker>>
 }
 
-async function startCluster(t: ExecutionContext, count: number): Promise<Cluster> {
+async function startCluster(t: ExecutionContext, count: number, engine: 'native' | 'webtorrent' = 'native'): Promise<Cluster> {
   const hub = await startDockerHub(t)
   const tracker = await startTracker(t)
   const bytes = randomBytes(LENGTH)
   const digest = hub.addBlob(bytes)
   const seeders: TestSeeder[] = []
   for (let i = 0; i < count; i++) {
-    seeders.push(await startSeeder(t, 'https://index.docker.io', { engine: 'native', trackers: [tracker.tracker.address], registries: { 'docker.io': { endpoint: hub.url } } }))
+    seeders.push(await startSeeder(t, 'https://index.docker.io', { engine, trackers: [tracker.tracker.address], registries: { 'docker.io': { endpoint: hub.url } } }))
   }
   await eventually('the tracker knows the seeders', async () => {
     const { seeders: known } = (await (await fetch(`${tracker.base}/v1/cluster`)).json()) as { seeders: unknown[] }
@@ -65,6 +65,12 @@ test('a seeder that comes later gets it from those who have it', async (t) => {
     return swarms.some(({ kind, complete }) => kind === 'torrent' && complete > 0)
   })
   t.true((await pull(second, digest)).equals(bytes))
+  t.is(hub.host.sent, LENGTH)
+})
+
+test('with an engine that has no live swarms the others get it by HTTP', async (t) => {
+  const { hub, seeders, bytes, digest } = await startCluster(t, 2, 'webtorrent')
+  for (const pulled of await Promise.all(seeders.map((seeder) => pull(seeder, digest)))) t.true(pulled.equals(bytes))
   t.is(hub.host.sent, LENGTH)
 })
 
