@@ -50,7 +50,7 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
       const own = isOwn(url, registry)
       const headers = { ...init.headers, 'user-agent': 'pantala', ...(own && authorization !== undefined ? { authorization } : {}) }
       const response = await http.request(url, { method: init.method, headers, signal: init.signal })
-      if (!REDIRECTS.has(response.status)) return await usable(response, init, target.registry)
+      if (!REDIRECTS.has(response.status)) return await usable(response, init, registry)
       const location = headerValue(response.headers, 'location')
       await response.discard()
       if (location === undefined || !URL.canParse(location, url)) throw badRedirect(url, 'without a usable Location')
