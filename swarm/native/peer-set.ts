@@ -89,7 +89,14 @@ export class PeerSet implements ProtocolEvents {
     peers.add(peer)
     onConnections(1)
     dialler.connected(address)
-    greet(peer, { units: units.count, has: (unit) => units.has(unit), hidden: this.#hides(peer), grants: this.#options.grants !== undefined, port: listenPort(), wants: this.#wish })
+    greet(peer, {
+      units: units.count,
+      has: (unit) => units.has(unit),
+      hidden: this.#hides(peer),
+      grants: this.#options.grants !== undefined,
+      port: listenPort(),
+      wants: this.#wish,
+    })
     log.debug({ peer: connection.peerId, address, dialled }, 'peer connected')
     connection.start(early)
   }
