@@ -23,6 +23,9 @@ import type { TotalWindow } from './upload-window.ts'
 import { Uploader } from './uploader.ts'
 import { createView, type View } from './view.ts'
 
+/** Connections of a swarm that we look for; more are accepted, so that there is room for those who come late. */
+const DIAL_UP_TO = 50
+
 /** What swarms of one engine share. */
 export interface SwarmContext {
   peerId: string
@@ -92,7 +95,7 @@ export class NativeSwarm implements Swarm {
     const peers = (): Iterable<Peer> => this.#connected
     this.#units = units
     this.#views = [view]
-    this.#dialler = new Dialler({ now, hasRoom: context.hasRoom, dial: (address) => context.dial(address, this), content: () => this.complete, log: this.#log })
+    this.#dialler = new Dialler({ now, hasRoom: () => context.hasRoom() && this.#connected.size < DIAL_UP_TO, dial: (address) => context.dial(address, this), content: () => this.complete, log: this.#log })
     this.#downloader = this.#createDownloader(availability)
     this.#uploader = new Uploader({
       units,
