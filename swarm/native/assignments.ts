@@ -7,15 +7,20 @@ import type { Assignment, Peer } from './peer.ts'
 export class Assignments {
   readonly #storage: UnitStorage
   readonly #pool: BufferPool
+  readonly #contested: (unit: number) => boolean
   readonly #asked = new Map<number, Peer>()
   /** Units that were begun and whose peer has gone. */
   readonly #begun = new Map<number, Assembly<Peer>>()
   /** Idle peers and the units that they are to take over. */
   readonly #successors = new Map<Peer, Assignment>()
 
-  /** @param most - units that may be on their way at once */
-  constructor(storage: UnitStorage, most: number) {
+  /**
+   * @param most - units that may be on their way at once
+   * @param contested - the unit must come from one peer alone
+   */
+  constructor(storage: UnitStorage, most: number, contested: (unit: number) => boolean) {
     this.#storage = storage
+    this.#contested = contested
     this.#pool = new BufferPool(Math.min(storage.unit, storage.length), most)
   }
 
@@ -60,7 +65,9 @@ export class Assignments {
   /** The unit is free for another peer, which goes on where this one has stopped. */
   giveBack(peer: Peer, assignment: Assignment): void {
     this.forget(peer, assignment)
-    if (assignment.assembly) this.#begun.set(assignment.index, assignment.assembly)
+    if (!assignment.assembly) return
+    if (this.#contested(assignment.index)) this.recycle(assignment.assembly)
+    else this.#begun.set(assignment.index, assignment.assembly)
   }
 
   /** Somebody else has brought the unit. */

@@ -13,6 +13,9 @@ const KEEP_ALIVE_MS = 60_000
 /** What may wait in a socket; more is not read from disk for it. */
 export const MAX_SOCKET_BUFFER_BYTES = 512 * 1024
 
+/** Whoever lets more than this wait in its socket, beside a block, does not read what it is sent. */
+export const MAX_UNREAD_BYTES = 2 * 1024 * 1024
+
 /** What a connection tells its swarm. */
 export interface ConnectionHandler extends WireHandler {
   onClose(error: Error | undefined): void
@@ -38,7 +41,7 @@ export class Connection {
   readonly #keepAlive: NodeJS.Timeout
   #error: Error | undefined
 
-  constructor(socket: Socket, { peerId, fast, extensions }: Handshake, address: PeerAddress, dialled: boolean, handler: ConnectionHandler) {
+  constructor(socket: Socket, { peerId, fast, extensions }: Handshake, address: PeerAddress, dialled: boolean, handler: ConnectionHandler, bitfieldBytes: number) {
     this.peerId = peerId
     this.address = address
     this.dialled = dialled
@@ -46,7 +49,7 @@ export class Connection {
     this.extensions = extensions
     this.#socket = socket
     this.#handler = handler
-    this.#parser = new WireParser(handler)
+    this.#parser = new WireParser(handler, bitfieldBytes)
     socket.setNoDelay(true)
     socket.setTimeout(SILENCE_TIMEOUT_MS, () => this.close(new Error('the peer fell silent')))
     socket.on('drain', () => handler.onDrain())
@@ -119,6 +122,7 @@ export class Connection {
 
   close(error?: Error): void {
     this.#error ??= error
+    this.#parser.stop()
     this.#socket.destroy()
   }
 
@@ -142,6 +146,10 @@ export class Connection {
 
   #write(bytes: Uint8Array): void {
     if (this.#socket.destroyed) return
+    if (this.#socket.writableLength > MAX_UNREAD_BYTES) {
+      this.close(new Error(`the peer has left more than ${MAX_UNREAD_BYTES} bytes unread`))
+      return
+    }
     this.#gather()
     this.#socket.write(bytes)
   }

@@ -2,9 +2,11 @@ import type { Assembly } from './assembly.ts'
 import { Assignments } from './assignments.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
+import { hasStopped, sends, stopped } from './patience.ts'
 import { pickUnit } from './picker.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { requestWindow, unitsAtOnce } from './request-policy.ts'
+import { ask, cancel, firstByte, unask } from './requests.ts'
 import { takeOver } from './takeover.ts'
 import type { Units } from './units.ts'
 
@@ -12,8 +14,8 @@ import type { Units } from './units.ts'
 const MAX_CREDIT = 64
 /** A cancelled block is answered by a reject or by its data; whoever does neither in this time has lost it. */
 const YIELD_TIMEOUT_MS = 2_000
-/** A peer that was asked and sends nothing for this long is asked for no more than one unit. */
-const SNUB_AFTER_MS = 5_000
+/** Nobody sends more than it was asked for, in all, but for this. */
+export const MAX_UNASKED_BYTES = 1024 * 1024
 
 export interface DownloaderOptions {
   units: Units
@@ -24,6 +26,8 @@ export interface DownloaderOptions {
   onWhole: (assembly: Assembly<Peer>) => void
   /** So many grants of a peer are not used. */
   onPass: (peer: Peer, count: number) => void
+  /** The unit must come from one peer alone. */
+  contested: (unit: number) => boolean
   /** Bytes that came for nothing. */
   onWaste: (bytes: number) => void
   now: () => number
@@ -42,7 +46,7 @@ export class Downloader {
     const { storage } = options.units
     this.#options = options
     this.#maxUnits = unitsAtOnce(storage.unit)
-    this.#assignments = new Assignments(storage, this.#maxUnits)
+    this.#assignments = new Assignments(storage, this.#maxUnits, options.contested)
   }
 
   wish(first: number, end: number): void {
@@ -51,12 +55,13 @@ export class Downloader {
   }
 
   fillAll(): void {
-    for (const peer of this.#options.peers()) this.fill(peer)
+    this.#fillOthers(undefined)
   }
 
   /** Asks a peer for as much as it may be asked for. */
   fill(peer: Peer): void {
-    const { limit } = this.#options
+    const { limit, now } = this.#options
+    if (now() < peer.askAgainAt) return
     while (!peer.choking && peer.connection.open && peer.requested.size < peer.maxRequests) {
       const wait = limit.wait()
       if (wait > 0) {
@@ -89,8 +94,7 @@ export class Downloader {
     const { now, onWaste, onWhole } = this.#options
     const start = firstByte(peer, block)
     const assignment = this.#assignment(peer, start)
-    peer.lastBlockAt = now()
-    peer.snubbed = false
+    sends(peer, now())
     peer.downloaded += block.length
     peer.rate.add(block.length, peer.lastBlockAt)
     // what was taken back while it came may be asked of the same peer again: that is another block
@@ -98,12 +102,14 @@ export class Downloader {
     peer.receiving = undefined
     if (!stored || !assignment?.assembly) {
       onWaste(block.length)
+      if (peer.downloaded > peer.asked + MAX_UNASKED_BYTES) peer.connection.close(new Error('the peer sends what nobody asked for'))
       return
     }
     peer.requested.delete(start)
     const { assembly } = assignment
     assembly.add(peer, start, block.length)
     if (assembly.whole) {
+      peer.snubs = 0
       this.#assignments.forget(peer, assignment)
       onWhole(assembly)
     } else this.#yieldIfDone(peer, assignment)
@@ -127,7 +133,7 @@ export class Downloader {
   /** The peer sends nothing more of what it was asked for. */
   release(peer: Peer): void {
     for (const assignment of [...peer.assigned.values()]) this.#assignments.giveBack(peer, assignment)
-    for (const at of [...peer.requested.keys()]) this.#unask(peer, at)
+    for (const at of [...peer.requested.keys()]) unask(peer, at)
     this.#assignments.stopAwaiting(peer)
     this.#fillOthers(peer)
   }
@@ -153,14 +159,18 @@ export class Downloader {
   checkSnubs(): void {
     const now = this.#options.now()
     for (const peer of this.#options.peers()) {
-      for (const assignment of [...peer.assigned.values()]) {
-        if (assignment.yielding === undefined || now - assignment.yielding < YIELD_TIMEOUT_MS) continue
-        for (const at of this.#assignments.requested(peer, assignment.index)) this.#unask(peer, at)
+      const late = [...peer.assigned.values()].filter(({ yielding }) => yielding !== undefined && now - yielding >= YIELD_TIMEOUT_MS)
+      // whoever has its units taken over one after the other would never be late with any
+      if (late.some(({ yielding }) => yielding !== undefined && peer.lastBlockAt < yielding)) stopped(peer, now)
+      for (const assignment of late) {
+        for (const at of this.#assignments.requested(peer, assignment.index)) unask(peer, at)
         this.#yieldIfDone(peer, assignment)
       }
-      const since = Math.max(peer.lastBlockAt, ...[...peer.assigned.values()].map((assignment) => assignment.since))
-      if (peer.assigned.size === 0 || peer.snubbed || now - since < SNUB_AFTER_MS) continue
-      peer.snubbed = true
+      if (!hasStopped(peer, now)) {
+        // what was left alone may be tried again
+        if (peer.snubbed && peer.assigned.size === 0) this.fill(peer)
+        continue
+      }
       for (const index of [...peer.assigned.keys()]) this.#cancel(peer, index)
       this.release(peer)
     }
@@ -177,11 +187,8 @@ export class Downloader {
       const span = this.#assignments.nextSpan(assignment, peer.blockBytes(now()))
       if (!span) continue
       assignment.next = span.end
-      const length = span.end - span.start
-      const piece = Math.floor(span.start / peer.view.pieceLength)
-      peer.requested.set(span.start, length)
-      peer.connection.sendRequest({ piece, offset: span.start - piece * peer.view.pieceLength, length })
-      limit.take(length)
+      ask(peer, span)
+      limit.take(span.end - span.start)
       return true
     }
     return false
@@ -198,11 +205,12 @@ export class Downloader {
             wanted: (unit) => units.wanted(unit) && !this.#assignments.has(unit),
             offered: (unit) => peer.offers(unit),
             availability,
-            wish: this.#wish,
+            // a reader does not wait for a peer that sends nothing
+            wish: peer.snubbed ? undefined : this.#wish,
             random,
           })
         : undefined
-    const chosen = index ?? (peer.assigned.size === 0 ? this.#takeOver(peer) : undefined)
+    const chosen = index ?? (peer.assigned.size === 0 && !peer.snubbed ? this.#takeOver(peer) : undefined)
     if (chosen === undefined) return false
     if (peer.grants) peer.credit--
     this.#assignments.assign(peer, chosen, now())
@@ -241,7 +249,7 @@ export class Downloader {
     const requested = this.#assignments.requested(taken.from, taken.index)
     if (taken.from.connection.fast && requested.length > 0) {
       this.#assignments.succeed(peer, assignment, now)
-      for (const at of requested) this.#sendCancel(taken.from, at)
+      for (const at of requested) cancel(taken.from, at)
       return undefined
     }
     this.#cancel(taken.from, taken.index)
@@ -258,30 +266,20 @@ export class Downloader {
 
   #cancel(peer: Peer, index: number): void {
     for (const at of this.#assignments.requested(peer, index)) {
-      this.#sendCancel(peer, at)
-      this.#unask(peer, at)
+      cancel(peer, at)
+      unask(peer, at)
     }
-  }
-
-  /** The block is not awaited from this peer any more; if it is arriving, its place is no longer the peer's to write to. */
-  #unask(peer: Peer, at: number): void {
-    peer.requested.delete(at)
-    if (peer.receiving !== at) return
-    peer.receiving = undefined
-    peer.connection.dropBlock()
-  }
-
-  #sendCancel(peer: Peer, at: number): void {
-    const piece = Math.floor(at / peer.view.pieceLength)
-    peer.connection.sendCancel({ piece, offset: at - piece * peer.view.pieceLength, length: peer.requested.get(at) ?? 0 })
   }
 
   #assignment(peer: Peer, byte: number): Assignment | undefined {
     return peer.assigned.get(Math.floor(byte / this.#options.units.storage.unit))
   }
 
-  #fillOthers(peer: Peer): void {
-    for (const other of this.#options.peers()) if (other !== peer) this.fill(other)
+  /** Those that send before those that have stopped. */
+  #fillOthers(peer: Peer | undefined): void {
+    for (const snubbed of [false, true]) {
+      for (const other of this.#options.peers()) if (other !== peer && other.snubbed === snubbed) this.fill(other)
+    }
   }
 
   #later(ms: number): void {
@@ -290,9 +288,4 @@ export class Downloader {
       this.fillAll()
     }, Math.ceil(ms))
   }
-}
-
-/** Of the blob. */
-function firstByte({ view }: Peer, { piece, offset }: BlockRequest): number {
-  return piece * view.pieceLength + offset
 }

@@ -17,7 +17,7 @@ import { NativeSwarm, type SwarmContext } from './swarm.ts'
 const DIAL_TIMEOUT_MS = 5_000
 /** Connections that are being made at the same time. */
 const MAX_HALF_OPEN = 30
-/** Connections whose handshake has not come. */
+/** Connections of others whose handshake has not come; the one that has waited longest gives way. */
 const MAX_UNDECIDED = 100
 const TICK_MS = 500
 
@@ -49,8 +49,10 @@ class NativeEngine implements SwarmEngine {
   readonly #maxConnections: number
   readonly #totals = { uploaded: 0, downloaded: 0 }
   readonly #swarms = new Map<InfoHash, NativeSwarm>()
-  /** Sockets before their handshake is through. */
+  /** Accepted sockets before their handshake is through, the oldest first. */
   readonly #undecided = new Set<Socket>()
+  /** The same for sockets that we dialled. */
+  readonly #dialled = new Set<Socket>()
   #dialling = 0
   #connections = 0
   #tick: NodeJS.Timeout | undefined
@@ -101,9 +103,14 @@ class NativeEngine implements SwarmEngine {
   }
 
   accept(socket: Socket): void {
-    if (this.#state !== 'running' || this.#undecided.size >= MAX_UNDECIDED || this.#connections >= this.#maxConnections) {
+    if (this.#state !== 'running') {
       socket.destroy()
       return
+    }
+    for (const oldest of this.#undecided) {
+      if (this.#undecided.size < MAX_UNDECIDED) break
+      this.#undecided.delete(oldest)
+      oldest.destroy()
     }
     void this.#welcome(socket)
   }
@@ -115,7 +122,7 @@ class NativeEngine implements SwarmEngine {
   async stop(): Promise<void> {
     this.#state = 'idle'
     clearInterval(this.#tick)
-    for (const socket of this.#undecided) socket.destroy()
+    for (const socket of [...this.#undecided, ...this.#dialled]) socket.destroy()
     await Promise.all([...new Set(this.#swarms.values())].map((swarm) => swarm.stop()))
   }
 
@@ -125,7 +132,7 @@ class NativeEngine implements SwarmEngine {
       const { handshake, early } = await readHandshake(socket)
       const swarm = this.#swarms.get(handshake.id)
       const address = { host: plainAddress(socket.remoteAddress ?? ''), port: socket.remotePort ?? 0 }
-      if (!swarm?.welcomes(handshake, false)) {
+      if (!swarm?.welcomes(handshake, false) || !this.#makeRoom()) {
         socket.destroy()
         return
       }
@@ -141,7 +148,7 @@ class NativeEngine implements SwarmEngine {
   async #dial(address: PeerAddress, swarm: NativeSwarm): Promise<void> {
     this.#dialling++
     const socket = connect({ host: address.host, port: address.port, noDelay: true })
-    this.#undecided.add(socket)
+    this.#dialled.add(socket)
     try {
       await connected(socket)
       sendHandshake(socket, swarm.id, this.peerId)
@@ -153,8 +160,20 @@ class NativeEngine implements SwarmEngine {
       throw error
     } finally {
       this.#dialling--
-      this.#undecided.delete(socket)
+      this.#dialled.delete(socket)
     }
+  }
+
+  /** Where there are as many connections as there may be, one that does nothing ends. @returns false when there is none */
+  #makeRoom(): boolean {
+    if (this.#connections < this.#maxConnections) return true
+    for (const swarm of new Set(this.#swarms.values())) {
+      const peer = swarm.leastUseful()
+      if (!peer) continue
+      peer.connection.close(new Error('another peer needs the place'))
+      return true
+    }
+    return false
   }
 
   #alias(id: InfoHash, swarm: NativeSwarm): void {

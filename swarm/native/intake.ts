@@ -42,6 +42,11 @@ export class Intake {
     }
   }
 
+  /** It came wrong from several peers: the next time it has to come from one alone. */
+  contested(unit: number): boolean {
+    return this.#suspects.contested(unit)
+  }
+
   #mismatch(assembly: Assembly<Peer>): void {
     const { onWaste, onLiar } = this.#options
     onWaste(assembly.size)

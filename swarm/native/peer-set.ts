@@ -2,14 +2,14 @@ import type { Socket } from 'node:net'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { PeerAddress } from '../engine.ts'
 import type { Availability } from './availability.ts'
-import { Connection } from './connection.ts'
+import { Connection, type ConnectionHandler } from './connection.ts'
 import type { Dialler } from './dialler.ts'
 import type { Downloader } from './downloader.ts'
 import type { Grants } from './grants.ts'
 import type { Handshake } from './handshake.ts'
 import { MESSAGE, type BlockRequest } from './messages.ts'
 import { Peer } from './peer.ts'
-import { acknowledge, greet, sayWants, understand, type ProtocolEvents } from './protocol.ts'
+import { acknowledge, greet, isTalk, sayWants, understand, type ProtocolEvents } from './protocol.ts'
 import type { SuperSeeding } from './super-seeding.ts'
 import type { Units } from './units.ts'
 import type { Uploader } from './uploader.ts'
@@ -17,6 +17,10 @@ import { pieceOf, piecePresent, type View } from './view.ts'
 
 /** Two peers that both have everything need no connection. */
 const IDLE_PAIR_MS = 30_000
+/** Peer ids that are remembered; the oldest are forgotten. */
+const MAX_BANNED = 10_000
+/** Whoever has neither given nor taken anything for this long makes room for others. */
+const USELESS_AFTER_MS = 10_000
 /** A connection that lasted this long was a good one. */
 const LASTING_MS = 10_000
 
@@ -71,8 +75,8 @@ export class PeerSet implements ProtocolEvents {
       socket.destroy()
       return
     }
-    const connection = new Connection(socket, handshake, address, dialled, {
-      onMessage: (id, payload) => understand(peer, id, payload, this),
+    const handler: ConnectionHandler = {
+      onMessage: (id, payload) => this.#onMessage(peer, id, payload),
       onBlock: (block) => downloader.target(peer, block),
       onBlockBytes: (bytes) => {
         peer.unacknowledged += bytes
@@ -84,7 +88,8 @@ export class PeerSet implements ProtocolEvents {
       onPortion: () => acknowledge(peer, false, now()),
       onDrain: () => uploader.pump(),
       onClose: (error) => this.#onClose(peer, error),
-    })
+    }
+    const connection = new Connection(socket, handshake, address, dialled, handler, Math.ceil(view.pieces / 8))
     const peer = new Peer(connection, view, now())
     peers.add(peer)
     onConnections(1)
@@ -124,6 +129,7 @@ export class PeerSet implements ProtocolEvents {
     const { dialler, log } = this.#options
     log.warn({ peer: peer.connection.peerId, address: peer.address }, 'a peer sent wrong bytes and is banned')
     this.#banned.add(peer.connection.peerId)
+    for (const first of this.#banned) if (this.#banned.size > MAX_BANNED) this.#banned.delete(first)
     dialler.ban(peer.address)
     peer.connection.close()
   }
@@ -136,6 +142,16 @@ export class PeerSet implements ProtocolEvents {
       const quietSince = Math.max(peer.connectedAt, peer.lastBlockAt)
       if (peer.have.full && peer.queue.size === 0 && now() - quietSince > IDLE_PAIR_MS) peer.connection.close()
     }
+  }
+
+  /** The peer that is missed least when there are too many, with the time since when it is connected. */
+  leastUseful(): Peer | undefined {
+    const { peers, now } = this.#options
+    for (const peer of peers) {
+      const idle = peer.downloaded === 0 && peer.uploaded === 0 && peer.queue.size === 0 && peer.assigned.size === 0
+      if (idle && now() - peer.connectedAt > USELESS_AFTER_MS) return peer
+    }
+    return undefined
   }
 
   /** Lets everyone go, and nobody in. Resolves when the connections are gone. */
@@ -203,6 +219,11 @@ export class PeerSet implements ProtocolEvents {
 
   onWants(peer: Peer): void {
     this.#options.superSeeding?.wants(peer)
+  }
+
+  #onMessage(peer: Peer, id: number, payload: Uint8Array): void {
+    if (isTalk(id, payload) && !peer.talk.spend(this.#options.now())) throw new Error('the peer talks without end')
+    understand(peer, id, payload, this)
   }
 
   /** For good: who is served, and when, is decided request by request. */

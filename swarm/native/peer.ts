@@ -6,6 +6,7 @@ import { Bitset } from './bitset.ts'
 import type { Connection } from './connection.ts'
 import type { ExtendedHandshake } from './handshake.ts'
 import { RateMeter } from './rate-meter.ts'
+import { TalkBudget } from './talk-budget.ts'
 import { UploadQueue } from './upload-queue.ts'
 import { PeerWindow } from './upload-window.ts'
 import { pieceOf, type View } from './view.ts'
@@ -54,6 +55,15 @@ export class Peer {
   saidInterested = false
   /** It has sent nothing for a while although it was asked. */
   snubbed = false
+  /** How often in a row it has sent nothing of what it was asked for. */
+  snubs = 0
+  /** Before this it is asked for nothing. */
+  askAgainAt = 0
+  /** Since when it takes nothing of what it has asked for. */
+  shutSince: number | undefined
+  /** Bytes that it was asked for at any time. */
+  asked = 0
+  readonly talk = new TalkBudget()
   lastBlockAt: number
   readonly connectedAt: number
   downloaded = 0
@@ -76,6 +86,8 @@ export class Peer {
   grants = false
   /** Units that we may ask it for. */
   credit = 0
+  acknowledgements = 0
+  blocksSent = 0
   /** What is on its way to it. */
   readonly window = new PeerWindow()
   /** Bytes of blocks from it that it has not been told to have come. */

@@ -13,7 +13,7 @@ const WANT_BYTES = 9
 const ACK_BYTES = 9
 const GRANT_BYTES = 2
 /** Less than this is not worth an acknowledgement. */
-const ACK_AFTER_BYTES = 32 * 1024
+export const ACK_AFTER_BYTES = 32 * 1024
 
 /** What the swarm does about a peer's messages. */
 export interface ProtocolEvents {
@@ -57,22 +57,34 @@ export function greet(
   if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants, grants }))
 }
 
+/** Messages that belong to asking and answering, and have bounds of their own. */
+const WORK = new Set<number>([MESSAGE.have, MESSAGE.request, MESSAGE.piece, MESSAGE.reject])
+
+/** Whether a message is mere talk: it moves no data, and is short for what it makes us do. */
+export function isTalk(id: number, payload: Uint8Array): boolean {
+  return !WORK.has(id) && !(id === MESSAGE.extended && payload[0] === ACK_ID)
+}
+
 /** Understands one message. Throws an `Error` for what no client sends. */
 export function understand(peer: Peer, id: number, payload: Uint8Array, events: ProtocolEvents): void {
   const bytes = Buffer.from(payload.buffer, payload.byteOffset, payload.length)
   switch (id) {
     case MESSAGE.choke:
+      expect(bytes.length === 0, 'choke')
       peer.choking = true
       events.onChoke(peer)
       return
     case MESSAGE.unchoke:
+      expect(bytes.length === 0, 'unchoke')
       peer.choking = false
       events.onUnchoke(peer)
       return
     case MESSAGE.interested:
+      expect(bytes.length === 0, 'interested')
       events.onInterested(peer)
       return
     case MESSAGE.notInterested:
+      expect(bytes.length === 0, 'not interested')
       return
     case MESSAGE.have:
       expect(bytes.length === 4 && bytes.readUInt32BE(0) < peer.have.size, 'have')
@@ -82,6 +94,8 @@ export function understand(peer: Peer, id: number, payload: Uint8Array, events: 
       addHaves(peer, indices(expectSet(Bitset.parse(bytes, peer.have.size))), events)
       return
     case MESSAGE.haveAll:
+      expect(bytes.length === 0, 'have all')
+      if (peer.have.full) return
       addHaves(
         peer,
         Array.from({ length: peer.have.size }, (_, piece) => piece),

@@ -197,6 +197,11 @@ export class NativeSwarm implements Swarm {
     return this.#peers.welcomes(handshake, dialled)
   }
 
+  /** The peer of this swarm that is missed least, if there is one that does nothing. */
+  leastUseful(): Peer | undefined {
+    return this.#peers.leastUseful()
+  }
+
   adopt(socket: Socket, handshake: Handshake, early: Uint8Array, address: PeerAddress, dialled: boolean): void {
     this.#peers.adopt(socket, handshake, early, address, dialled)
   }
@@ -228,6 +233,7 @@ export class NativeSwarm implements Swarm {
       limit: downloadLimit,
       onWhole: (assembly) => void intake.take(assembly),
       onPass: sayPass,
+      contested: (unit) => intake.contested(unit),
       onWaste,
       now,
       random,

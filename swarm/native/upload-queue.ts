@@ -36,6 +36,13 @@ export class UploadQueue {
     return block
   }
 
+  /** Blocks of a unit that were taken out and not sent wait again, before the others of that unit. */
+  putBack(unit: number, blocks: readonly BlockRequest[]): void {
+    if (blocks.length === 0) return
+    this.#units.set(unit, [...blocks, ...(this.#units.get(unit) ?? [])])
+    this.#size += blocks.length
+  }
+
   /** @returns false when it is not there */
   cancel(unit: number, block: BlockRequest): boolean {
     const blocks = this.#units.get(unit)

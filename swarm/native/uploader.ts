@@ -1,6 +1,7 @@
 import { MAX_SOCKET_BUFFER_BYTES } from './connection.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Peer } from './peer.ts'
+import { ACK_AFTER_BYTES } from './protocol.ts'
 import type { RateLimit } from './rate-limit.ts'
 import type { ReadBytes, ReadCache } from './read-cache.ts'
 import { nextUpload } from './upload-policy.ts'
@@ -12,9 +13,13 @@ import { MAX_BLOCK_BYTES } from './wire-parser.ts'
 
 /** Requests that a peer may have waiting; more is an attack or a mistake. */
 const MAX_QUEUE = 2_000
+/** Acknowledgements of nothing that are put up with. */
+const MAX_IDLE_ACKNOWLEDGEMENTS = 1_000
 /** Blocks of an upload that are read before their turn. */
 const READ_AHEAD = 2
-/** Whoever takes nothing of what it asked for in this time gives its place to others. */
+/** Whoever takes nothing of what it asked for in this time gives its place to others ... */
+const YIELD_MS = 1_000
+/** ... and is dropped after this. */
 const STUCK_MS = 30_000
 
 export interface UploaderOptions {
@@ -38,6 +43,8 @@ interface ReadBlock {
   block: BlockRequest
   /** Undefined until it is read. */
   data: ReadBytes | undefined
+  /** Cancelled blocks stay until they are read, so that nobody has us read more than this at a time. */
+  cancelled: boolean
 }
 
 /** One peer being sent one unit, as far as it has asked for it. */
@@ -45,8 +52,6 @@ interface Upload {
   peer: Peer
   unit: number
   blocks: ReadBlock[]
-  /** Since when the peer itself has been what holds it up. */
-  stuckSince: number | undefined
 }
 
 /** Serves requests: few peers at a time, unit by unit, no more than the windows let out, reading from disk only what goes out next. */
@@ -83,10 +88,10 @@ export class Uploader {
 
   cancel(peer: Peer, block: BlockRequest): void {
     const upload = this.#uploads.find((each) => each.peer === peer)
-    const read = upload?.blocks.findIndex((each) => sameBlock(each.block, block)) ?? -1
+    const read = upload?.blocks.find((each) => !each.cancelled && sameBlock(each.block, block))
     const waited = peer.queue.cancel(this.#unitOf(peer, block), block)
-    if (upload && read >= 0) for (const { data } of upload.blocks.splice(read, 1)) data?.release()
-    if (peer.connection.fast && (read >= 0 || waited)) peer.connection.sendReject(block)
+    if (upload && read) this.#drop(upload.blocks, read)
+    if (peer.connection.fast && (read || waited)) peer.connection.sendReject(block)
     const unit = this.#unitOf(peer, block)
     if (waited && upload?.unit !== unit && !peer.queue.has(unit)) this.#options.onServed(peer)
     this.pump()
@@ -94,10 +99,16 @@ export class Uploader {
 
   /** A peer of ours has received so many bytes of blocks. @param at - its clock's milliseconds */
   acknowledged(peer: Peer, bytes: number, at: number): void {
+    // one for each block, and one for each so many bytes of it
+    if (++peer.acknowledgements > peer.blocksSent + peer.uploaded / ACK_AFTER_BYTES + MAX_IDLE_ACKNOWLEDGEMENTS) {
+      peer.connection.close(new Error('the peer acknowledges what it was not sent'))
+      return
+    }
     const now = this.#options.now()
+    const shut = !peer.window.room
     const credit = peer.window.acknowledged(bytes, now, at)
     if (credit > 0) this.#options.window.acknowledged(credit, peer.window.roundTrip, now)
-    this.pump()
+    if (credit > 0 || shut) this.pump()
   }
 
   /** The peer has gone. */
@@ -110,13 +121,16 @@ export class Uploader {
   /** What has been on its way to somebody for too long does not hold up the others. */
   checkStalls(): void {
     const { peers, window, now } = this.#options
-    for (const { peer, stuckSince } of [...this.#uploads]) {
-      if (stuckSince !== undefined && now() - stuckSince > STUCK_MS) peer.connection.close(new Error('the peer takes nothing of what it asked for'))
-    }
     let freed = 0
-    for (const peer of peers()) freed += peer.window.writeOff(now())
-    if (freed === 0) return
-    window.lost(freed)
+    for (const peer of peers()) {
+      freed += peer.window.writeOff(now())
+      if (takes(peer) || (peer.queue.size === 0 && !peer.serving)) continue
+      peer.shutSince ??= now()
+      const shut = now() - peer.shutSince
+      if (shut > STUCK_MS) peer.connection.close(new Error('the peer takes nothing of what it asked for'))
+      else if (shut > YIELD_MS && peer.serving) this.#suspend(peer)
+    }
+    if (freed > 0) window.lost(freed)
     this.pump()
   }
 
@@ -127,7 +141,7 @@ export class Uploader {
     while (this.#roomForAll && !this.#timer) {
       const next = this.#next()
       if (!next) return
-      const upload: Upload = { ...next, blocks: [], stuckSince: undefined }
+      const upload: Upload = { ...next, blocks: [] }
       upload.peer.serving = true
       this.#uploads.push(upload)
       this.#advance(upload)
@@ -146,7 +160,7 @@ export class Uploader {
 
   #next(): { peer: Peer; unit: number } | undefined {
     const { peers, heldBy, now } = this.#options
-    const waiting = [...peers()].filter(({ queue, serving, connection }) => queue.size > 0 && !serving && connection.open)
+    const waiting = [...peers()].filter((peer) => peer.queue.size > 0 && !peer.serving && peer.connection.open && takes(peer))
     if (waiting.length === 0) return undefined
     return nextUpload({
       waiting: waiting.map((peer) => ({ peer, units: peer.queue.units(), since: peer.waitingSince, windowed: peer.windowed })),
@@ -166,28 +180,43 @@ export class Uploader {
       this.#readAhead(upload)
       const first = blocks[0]
       if (!first) break
-      if (!first.data) return
-      if (!takes(peer)) {
-        upload.stuckSince ??= this.#options.now()
-        return
-      }
-      upload.stuckSince = undefined
+      if (!first.data || !takes(peer)) return
       if (this.#timer || (peer.windowed && !this.#roomForAll)) return
       blocks.shift()
       this.#send(peer, first.block, first.data)
     }
-    for (const { data } of blocks.splice(0)) data?.release()
-    this.#uploads.splice(this.#uploads.indexOf(upload), 1)
-    peer.serving = false
-    peer.waitingSince = this.#options.now()
+    this.#end(upload)
     this.#options.onServed(peer)
+  }
+
+  #end(upload: Upload): void {
+    for (const read of [...upload.blocks]) this.#drop(upload.blocks, read)
+    this.#uploads.splice(this.#uploads.indexOf(upload), 1)
+    upload.peer.serving = false
+    upload.peer.waitingSince = this.#options.now()
+  }
+
+  /** What was read for the peer waits again, and others have its place. */
+  #suspend(peer: Peer): void {
+    const upload = this.#uploads.find((each) => each.peer === peer)
+    if (!upload) return
+    const unsent = upload.blocks.filter(({ cancelled }) => !cancelled).map(({ block }) => block)
+    peer.queue.putBack(upload.unit, unsent)
+    this.#end(upload)
+  }
+
+  #drop(blocks: ReadBlock[], read: ReadBlock): void {
+    if (read.data) {
+      blocks.splice(blocks.indexOf(read), 1)
+      read.data.release()
+    } else read.cancelled = true
   }
 
   #readAhead({ peer, unit, blocks }: Upload): void {
     while (blocks.length < READ_AHEAD) {
       const block = peer.queue.take(unit)
       if (!block) return
-      const read: ReadBlock = { block, data: undefined }
+      const read: ReadBlock = { block, data: undefined, cancelled: false }
       blocks.push(read)
       const reading = this.#read(peer, read, blocks).finally(() => this.#reads.delete(reading))
       this.#reads.add(reading)
@@ -200,7 +229,7 @@ export class Uploader {
     try {
       read.data = await cache.read(units.storage, block.piece * peer.view.pieceLength + block.offset, block.length)
       // cancelled meanwhile, or the peer has gone
-      if (!blocks.includes(read)) read.data.release()
+      if (read.cancelled) this.#drop(blocks, read)
       this.pump()
     } catch (error) {
       onFailure(error)
@@ -222,6 +251,8 @@ export class Uploader {
     }
     peer.connection.sendBlock(block, bytes, release)
     peer.uploaded += block.length
+    peer.blocksSent++
+    peer.shutSince = undefined
     onSent(block.length)
     const wait = limit.take(block.length)
     if (wait > 0) this.#later(wait)

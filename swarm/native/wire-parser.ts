@@ -2,8 +2,8 @@ import { MESSAGE, type BlockRequest } from './messages.ts'
 
 /** Larger blocks are asked for by nobody: 16 KiB is usual, ours go up to this. */
 export const MAX_BLOCK_BYTES = 256 * 1024
-/** The largest message that is no block: a bitfield of eight million pieces, or an extension's dictionary. */
-const MAX_MESSAGE_BYTES = 1024 * 1024
+/** The largest message that is neither a block nor a bitfield: an extension's dictionary. */
+export const MAX_MESSAGE_BYTES = 128 * 1024
 const PIECE_HEAD_BYTES = 9
 
 export interface WireHandler {
@@ -32,19 +32,28 @@ type State =
  */
 export class WireParser {
   readonly #handler: WireHandler
+  readonly #maxMessageBytes: number
   #scratch = Buffer.allocUnsafe(1024)
   #filled = 0
   #state: State = { kind: 'length' }
   /** Length of the message whose head is being read. */
   #whole = 0
+  #stopped = false
 
-  constructor(handler: WireHandler) {
+  /** @param bitfieldBytes - of the torrent; a longer message than that and {@link MAX_MESSAGE_BYTES} is no message */
+  constructor(handler: WireHandler, bitfieldBytes = 0) {
     this.#handler = handler
+    this.#maxMessageBytes = Math.max(MAX_MESSAGE_BYTES, 1 + bitfieldBytes)
   }
 
   /** Takes bytes in any portions. Throws an `Error` for a stream that no client of the protocol sends. */
   push(chunk: Uint8Array): void {
-    for (let at = 0; at < chunk.length; ) at = this.#state.kind === 'block' ? this.#copy(this.#state, chunk, at) : this.#gather(this.#state, chunk, at)
+    for (let at = 0; at < chunk.length && !this.#stopped; ) at = this.#state.kind === 'block' ? this.#copy(this.#state, chunk, at) : this.#gather(this.#state, chunk, at)
+  }
+
+  /** Nothing more is understood, not even what has come already. */
+  stop(): void {
+    this.#stopped = true
   }
 
   /** The rest of the block that is arriving goes nowhere: its place may be somebody else's by now. */
@@ -97,7 +106,8 @@ export class WireParser {
 
   #begin(length: number): void {
     if (length === 0) return
-    if (length > MAX_MESSAGE_BYTES) throw new Error(`a message of ${length} bytes, expected at most ${MAX_MESSAGE_BYTES}`)
+    const most = Math.max(this.#maxMessageBytes, PIECE_HEAD_BYTES + MAX_BLOCK_BYTES)
+    if (length > most) throw new Error(`a message of ${length} bytes, expected at most ${most}`)
     // whether it is a block shows in its first byte; messages shorter than a block's head are read whole
     this.#state = length <= PIECE_HEAD_BYTES ? { kind: 'body', length } : { kind: 'head', length: PIECE_HEAD_BYTES }
     if (this.#state.kind === 'head') this.#whole = length
@@ -105,6 +115,7 @@ export class WireParser {
 
   #head(headLength: number, head: Buffer): void {
     if (head[0] !== MESSAGE.piece) {
+      if (this.#whole > this.#maxMessageBytes) throw new Error(`a message of ${this.#whole} bytes, expected at most ${this.#maxMessageBytes}`)
       // the rest of the message gathers behind what is there
       this.#state = { kind: 'body', length: this.#whole }
       this.#filled = headLength

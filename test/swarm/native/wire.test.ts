@@ -3,7 +3,8 @@ import test from 'ava'
 import { Bitset } from '../../../swarm/native/bitset.ts'
 import { encodeExtended, encodeHandshake, parseExtended, parseHandshake } from '../../../swarm/native/handshake.ts'
 import { blockMessage, have, KEEP_ALIVE, MESSAGE, pieceHead, plain, withPayload } from '../../../swarm/native/messages.ts'
-import { WireParser } from '../../../swarm/native/wire-parser.ts'
+import { TalkBudget } from '../../../swarm/native/talk-budget.ts'
+import { MAX_BLOCK_BYTES, MAX_MESSAGE_BYTES, WireParser } from '../../../swarm/native/wire-parser.ts'
 import { parseInfoHash } from '../../../swarm/info-hash.ts'
 
 type Heard = { kind: 'message'; id: number; payload: string } | { kind: 'block'; piece: number; offset: number; data: string }
@@ -73,7 +74,50 @@ test('garbage never does more than end the connection', (t) => {
     }),
   )
   t.throws(() => parse([Buffer.from([0x7f, 0xff, 0xff, 0xff])]), { message: /a message of 2147483647 bytes/ })
-  t.throws(() => parse([pieceHead({ piece: 0, offset: 0, length: 512 * 1024 })]), { message: /a block of 524288 bytes/ })
+  t.throws(() => parse([pieceHead({ piece: 0, offset: 0, length: 512 * 1024 })]), { message: /a message of 524297 bytes/ })
+})
+
+test('a stream is understood up to where it is stopped, and a block goes nowhere once it is dropped', (t) => {
+  const heard: number[] = []
+  const target = Buffer.alloc(100)
+  const parser = new WireParser({
+    onMessage(id) {
+      heard.push(id)
+      if (id === 2) parser.stop()
+    },
+    onBlock: () => target,
+    onBlockBytes: () => {},
+    onBlockEnd: () => heard.push(7),
+  })
+  parser.push(Buffer.concat([pieceHead({ piece: 0, offset: 0, length: 100 }), Buffer.alloc(40, 1)]))
+  parser.dropBlock()
+  parser.push(Buffer.concat([Buffer.alloc(60, 2), plain(1), plain(2), plain(3)]))
+  parser.push(plain(0))
+  t.deepEqual(heard, [7, 1, 2])
+  t.deepEqual(target, Buffer.concat([Buffer.alloc(40, 1), Buffer.alloc(60)]))
+})
+
+test('no message is longer than a bitfield of the torrent or an extension message may be', (t) => {
+  fc.assert(
+    fc.property(fc.integer({ min: 0, max: 400_000 }), fc.integer({ min: 0, max: 21 }), fc.integer({ min: 1, max: 600_000 }), (bitfieldBytes, id, length) => {
+      const parser = new WireParser({ onMessage: () => {}, onBlock: () => undefined, onBlockBytes: () => {}, onBlockEnd: () => {} }, bitfieldBytes)
+      const head = Buffer.alloc(13)
+      head.writeUInt32BE(length, 0)
+      head[4] = id
+      const most = id === MESSAGE.piece ? 9 + MAX_BLOCK_BYTES : Math.max(MAX_MESSAGE_BYTES, 1 + bitfieldBytes)
+      if (length > most) t.throws(() => parser.push(head), { message: /expected at most/ })
+      else t.notThrows(() => parser.push(head))
+    }),
+  )
+})
+
+test('whoever talks without end has spent its budget, and gets it back with time', (t) => {
+  const budget = new TalkBudget()
+  let spent = 0
+  while (budget.spend(0)) spent++
+  t.is(spent, 1_000)
+  t.false(budget.spend(0))
+  t.true(budget.spend(1_000))
 })
 
 test('handshakes are read as they were written', (t) => {

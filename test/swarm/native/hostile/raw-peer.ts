@@ -84,7 +84,11 @@ export class RawPeer {
   /** Sends as fast as the other side takes it, until `times` are sent or the connection ends. */
   async flood(bytes: Uint8Array, times: number): Promise<void> {
     for (let i = 0; i < times && !this.closed; i++) {
-      if (!this.socket.write(bytes)) await Promise.race([once(this.socket, 'drain').catch(() => {}), once(this.socket, 'close')])
+      if (this.socket.write(bytes)) continue
+      await new Promise<void>((resolve) => {
+        this.socket.once('drain', resolve).once('close', resolve)
+      })
+      this.socket.removeAllListeners('drain')
     }
   }
 
@@ -110,7 +114,8 @@ export class RawPeer {
 
   /** Resolves when the other side has let go. */
   async end(): Promise<void> {
-    if (!this.closed) await once(this.socket, 'close')
+    // not by events.once: that fails where the other side resets the connection
+    if (!this.closed) await new Promise<void>((resolve) => this.socket.once('close', () => resolve()))
   }
 
   #take(chunk: Buffer): void {

@@ -1,7 +1,8 @@
 import test from 'ava'
-import { whenComplete, whenUnit } from '../../nodes.ts'
-import { endsRight, honestPeer, join, leecher, SLOT, UNIT, wrong } from './fixture.ts'
-import { foreignId, handshake, ID, listenRaw, message, uint32, type RawPeer } from './raw-peer.ts'
+import { testBlob, testStorage } from '../../blobs.ts'
+import { nativeNode, webtorrentNode, whenComplete, whenUnit } from '../../nodes.ts'
+import { endsRight, honestPeer, join, leecher, seeder, SLOT, UNIT, wrong } from './fixture.ts'
+import { dialRaw, extended, foreignId, handshake, ID, listenRaw, message, uint32, type RawPeer } from './raw-peer.ts'
 
 /** The head of a block and as much of it as `data` is. */
 function partOfBlock({ piece, offset, length }: { piece: number; offset: number; length: number }, data: Uint8Array): Buffer {
@@ -72,4 +73,63 @@ test('a peer that stops in the middle of a block holds nothing up, and its late 
     swarm.peers().some(({ peerId }) => peerId === honestId),
     'the honest peer is not banned',
   )
+})
+
+test('a handshake that takes too long ends, whoever has dialled', async (t) => {
+  const victim = await leecher(t, 3)
+  const accepted = await dialRaw(t, victim.node.address, Buffer.from([0x13]))
+  let dialled: RawPeer | undefined
+  victim.swarm.addPeers([await listenRaw(t, (peer) => (dialled = peer))])
+  while (!dialled) await new Promise((resolve) => setImmediate(resolve))
+  const trickle = setInterval(() => {
+    accepted.send(Buffer.from('B'))
+    dialled?.send(Buffer.from([0x13]))
+  }, 3_000)
+  t.teardown(() => clearInterval(trickle))
+  await Promise.all([accepted.end(), dialled.end()])
+  t.is(victim.swarm.stats().peers, 0)
+  await endsRight(t, victim)
+})
+
+test('a message that never ends holds nobody up', async (t) => {
+  const victim = await leecher(t)
+  for (const begun of [uint32(100), Buffer.concat([uint32(64 * 1024), Buffer.from([ID.extended])]), Buffer.concat([uint32(9 + SLOT), Buffer.from([ID.piece]), uint32(1)])]) {
+    const peer = await join(t, victim)
+    peer.send(message(ID.haveAll), begun)
+    await peer.until('interest', () => peer.of(ID.interested).length === 1)
+  }
+  t.is(victim.swarm.stats().peers, 3)
+  await endsRight(t, victim)
+})
+
+test('peers that ask for everything and take nothing are passed over, and dropped in the end', async (t) => {
+  let now = 0
+  const blob = testBlob(64 * UNIT, UNIT)
+  const source = await seeder(t, blob, { now: () => now, maxConnections: 200 })
+  const ids = new Set<string>()
+  // with acknowledgements and without; of these more than are served at a time
+  for (let i = 0; i < 20; i++) {
+    const acknowledges = i < 12
+    const peerId = foreignId()
+    const peer = await join(t, { blob, node: source }, { peerId })
+    ids.add(peerId)
+    if (acknowledges) peer.send(extended(0, 'd1:md11:pantala_acki2eee'))
+    peer.send(message(ID.interested))
+    await peer.until('unchoke', () => peer.of(ID.unchoke).length === 1)
+    peer.socket.pause()
+    // more than the sockets' buffers hold
+    for (let at = 0; at < 192 * UNIT; at += 4 * SLOT) peer.send(message(ID.request, Math.floor(at / UNIT) % 64, at % UNIT, 4 * SLOT))
+  }
+  const clock = setInterval(() => (now += 150), 50)
+  t.teardown(() => clearInterval(clock))
+  const member = await nativeNode(t, 'agent')
+  const foreign = await webtorrentNode(t, 'agent')
+  const swarms = await Promise.all([member, foreign].map((node) => node.engine.open(blob.spec, testStorage(blob))))
+  const done = swarms.map(whenComplete)
+  for (const swarm of swarms) swarm.addPeers([source.address])
+  await Promise.all(done)
+  t.true(now < 28_000, `not before they were dropped: ${now} ms of the engine's clock`)
+  const left = (): number => source.swarm.peers().filter(({ peerId }) => ids.has(peerId)).length
+  while (left() > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+  t.pass()
 })
