@@ -95,7 +95,13 @@ export class NativeSwarm implements Swarm {
     const peers = (): Iterable<Peer> => this.#connected
     this.#units = units
     this.#views = [view]
-    this.#dialler = new Dialler({ now, hasRoom: () => context.hasRoom() && this.#connected.size < DIAL_UP_TO, dial: (address) => context.dial(address, this), content: () => this.complete, log: this.#log })
+    this.#dialler = new Dialler({
+      now,
+      hasRoom: () => context.hasRoom() && this.#connected.size < DIAL_UP_TO,
+      dial: (address) => context.dial(address, this),
+      content: () => this.complete,
+      log: this.#log,
+    })
     this.#downloader = this.#createDownloader(availability)
     this.#uploader = new Uploader({
       units,

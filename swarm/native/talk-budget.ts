@@ -1,5 +1,5 @@
 /** Messages that cost more to act on than to send: nobody has a reason for more of them. */
-const MESSAGES_PER_SECOND = 200
+const MESSAGES_PER_SECOND = 500
 const MESSAGES_AT_ONCE = 1_000
 
 /** How much a peer may talk beside asking and answering. Pure. */

@@ -31,8 +31,10 @@ const SAY_HAVE = Buffer.concat([message(ID.have, 7), message(ID.have, 8)])
 const DROPPED: [string, Uint8Array, Uint8Array[]][] = [
   ['chokes and unchokes', choke, [SAY_HAVE]],
   ['wishes', extended(1, Buffer.concat([uint32(3), uint32(9)])), []],
-  ['acknowledgements', extended(2, uint32(0x7fffffff)), []],
-  ['acknowledgements of nothing', extended(2, uint32(0)), []],
+  ['acknowledgements', extended(2, Buffer.concat([uint32(0x7fffffff), uint32(0)])), []],
+  ['acknowledgements of nothing', extended(2, Buffer.concat([uint32(0), uint32(0)])), []],
+  ['grants', extended(3, Buffer.of(255)), []],
+  ['passed grants', extended(4, Buffer.of(255)), []],
   ['extended handshakes', extended(0, 'd1:md11:pantala_acki2e12:pantala_wanti1eee'), []],
   ['interest', message(ID.interested), []],
   ['have-all', message(ID.haveAll), []],
