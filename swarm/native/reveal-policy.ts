@@ -4,6 +4,10 @@
  * fewest copies to pass on of what it was given before: so all uplinks are done at the same time. Pure: state, no I/O.
  */
 
+/** What is shown and not fetched keeps the uplink busy for this long. */
+const OPEN_SECONDS = 0.5
+const MIN_OPEN = 8
+const MIN_OPEN_EACH = 2
 /** A unit that was shown and not fetched for this long is shown to somebody else as well. */
 const LAPSE_MS = 5_000
 /** Whoever gains nothing for this long is helped, also with units that many have. */
@@ -33,6 +37,12 @@ export interface RevealLimits {
   total: number
   /** The same for one peer. */
   each: number
+}
+
+/** @param rate - of the seeder's uplink of late, bytes per second @param unit - bytes */
+export function revealLimits({ rate, unit, peers }: { rate: number; unit: number; peers: number }): RevealLimits {
+  const total = Math.max(MIN_OPEN, Math.ceil((rate * OPEN_SECONDS) / unit))
+  return { total, each: Math.max(MIN_OPEN_EACH, Math.ceil((2 * total) / peers)) }
 }
 
 export interface Reveal<P> {

@@ -1,12 +1,7 @@
 import type { Peer } from './peer.ts'
-import { Reveals, type RevealLimits } from './reveal-policy.ts'
+import { revealLimits, Reveals } from './reveal-policy.ts'
 import type { Units } from './units.ts'
 import { pieceOf, unitsOf, type View } from './view.ts'
-
-/** What is shown and not fetched keeps the uplink busy for this long. */
-const OPEN_SECONDS = 0.5
-const MIN_OPEN = 8
-const MIN_OPEN_EACH = 2
 
 export interface SuperSeedingOptions {
   units: Units
@@ -84,19 +79,13 @@ export class SuperSeeding {
   }
 
   #reveal(): void {
-    const { now } = this.#options
-    const limits = this.#limits()
+    const { now, rate, units } = this.#options
+    const limits = revealLimits({ rate: rate(), unit: units.storage.unit, peers: this.#joined.size })
     for (;;) {
       const next = this.#reveals.next(limits, now())
       if (!next) return
       next.peer.connection.sendHave(pieceOf(next.peer.view, next.unit))
     }
-  }
-
-  #limits(): RevealLimits {
-    const { rate, units } = this.#options
-    const total = Math.max(MIN_OPEN, Math.ceil((rate() * OPEN_SECONDS) / units.storage.unit))
-    return { total, each: Math.max(MIN_OPEN_EACH, Math.ceil((2 * total) / this.#joined.size)) }
   }
 
   /** Seeders begin with different units: in the order of their ids. */
