@@ -1,3 +1,5 @@
+import { hostname } from 'node:os'
+import type { ReportTotals } from '../common/api/reports.ts'
 import type { HostPort } from '../common/http/address.ts'
 import { createHttpClient } from '../common/http/client.ts'
 import { healthRoutes } from '../common/http/health.ts'
@@ -13,14 +15,19 @@ import { createRegistries, type RegistrySettings } from '../common/oci/registry.
 import { createTokenSource } from '../common/oci/token-source.ts'
 import { createUpstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
+import type { TrackerAnswer } from '../swarm/announcer.ts'
+import { createPeerId } from '../swarm/peer-id.ts'
+import { postJson } from '../swarm/post-json.ts'
+import { createReports, type Reports } from '../swarm/reports.ts'
 import { agentMetrics } from './metrics.ts'
 import { recordRoutes } from './routes/records.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { createAgentBackend } from './services/backend.ts'
 import { createCluster } from './services/cluster.ts'
-import { createCounters } from './services/counters.ts'
+import { createCounters, type AgentCounters } from './services/counters.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPieceLog, type PieceLog } from './services/piece-log.ts'
+import { createPullReports, type PullReports } from './services/pull-reports.ts'
 import { createReaders } from './services/readers.ts'
 import { createSeederClient } from '../swarm/seeder-client.ts'
 import { createSharedBlobs } from './services/shared-blobs.ts'
@@ -56,6 +63,8 @@ export interface AgentOptions {
   smallBlobBytes: number
   /** A source that brings no byte for this long is given up. */
   stallTimeoutMs: number
+  /** Told whether others can connect to this node, as soon as a tracker knows and whenever that changes. */
+  onReachable?: (reachable: boolean, observed: string) => void
   log: Logger
   clock?: Clock
 }
@@ -80,6 +89,23 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const counters = createCounters()
   const pieceLog = createPieceLog({ dir: options.logDir, superNode: () => cluster.tracker()?.host ?? '', log })
 
+  const peerId = createPeerId('agent')
+  const reports: Reports = createReports({
+    trackers,
+    node: { id: peerId, role: 'agent', name: hostname() },
+    totals: () => totalsOf(counters, pullReports),
+    post: postJson(seederHttp),
+    log: log.child({ component: 'reports' }),
+  })
+  const pullReports: PullReports = createPullReports({ clock, counters, send: (report) => reports.pull(report) })
+  let reachable: boolean | undefined
+  const onAnswer = (answer: TrackerAnswer): void => {
+    reports.heard(answer.tracker, answer.epoch)
+    if (answer.reachable === undefined || answer.reachable === reachable) return
+    reachable = answer.reachable
+    options.onReachable?.(reachable, answer.observed)
+  }
+
   const app = createHttpApp(log)
   const { peers } = options
   const onePort = peers !== undefined && samePlace(peers.listen, options.listen)
@@ -88,13 +114,16 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     peers &&
     createSwarmSide({
       peers,
+      peerId,
+      pullReports,
+      onAnswer,
       listenPort: (): number => (peerMux ?? mux).address.port,
       trackers,
       store,
       cluster,
       client,
       upstream,
-      pieceLog: counting(pieceLog, counters),
+      pieceLog,
       limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES },
       smallBlobBytes: options.smallBlobBytes,
       clock,
@@ -123,6 +152,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     onStop(() => seederHttp.close()),
     pieceLog,
     cluster,
+    reports,
     ...(side ? [side.transfers] : []),
     ...(peerMux ? [servePorts(peerApp, [peerMux])] : []),
     servePorts(app, [mux]),
@@ -143,7 +173,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 interface CommonRoutes {
   nodeId: string
   store: Store
-  counters: ReturnType<typeof createCounters>
+  counters: AgentCounters
   side: SwarmSide | undefined
   waitingFor: () => readonly HostPort[]
 }
@@ -167,7 +197,7 @@ function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, wai
   statsRoutes(fastify, { nodeId, store, counters, live })
 }
 
-function counting(pieceLog: PieceLog, counters: ReturnType<typeof createCounters>): PieceLog {
+function counting(pieceLog: PieceLog, counters: AgentCounters): PieceLog {
   return {
     ...pieceLog,
     write(blob, shares) {
@@ -175,6 +205,10 @@ function counting(pieceLog: PieceLog, counters: ReturnType<typeof createCounters
       pieceLog.write(blob, shares)
     },
   }
+}
+
+function totalsOf({ peer, seeder, upstream }: AgentCounters, { counts }: PullReports): ReportTotals {
+  return { peer, seeder, upstream, wasted: counts.wasted, pulls: counts.complete, failed: counts.failed }
 }
 
 function samePlace(a: HostPort, b: HostPort): boolean {

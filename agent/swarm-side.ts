@@ -7,16 +7,16 @@ import { decodeRecord } from '../common/api/record-codec.ts'
 import type { Upstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
 import { VERSION } from '../common/version.ts'
-import { createAnnouncer } from '../swarm/announcer.ts'
+import { createAnnouncer, type TrackerAnswer } from '../swarm/announcer.ts'
 import { createEngine, type EngineName } from '../swarm/create-engine.ts'
 import type { SwarmEngine } from '../swarm/engine.ts'
-import { createPeerId } from '../swarm/peer-id.ts'
-import { postAnnounce } from '../swarm/post-announce.ts'
+import { postJson } from '../swarm/post-json.ts'
 import { createSeeding, type Seeding } from '../swarm/seeding.ts'
 import type { LadderLimits } from './ladder.ts'
 import type { Cluster } from './services/cluster.ts'
 import { createDownloads, type Downloads } from './services/downloads.ts'
 import type { PieceLog } from './services/piece-log.ts'
+import type { PullReports } from './services/pull-reports.ts'
 import { createRecordFinder } from '../swarm/record-finder.ts'
 import type { SeederClient } from '../swarm/seeder-client.ts'
 
@@ -28,6 +28,9 @@ export interface PeerOptions {
   engine: EngineName
   maxConnections: number
   advertiseIp?: string
+  /** Where this node stands. */
+  zone?: string
+  rack?: string
   /** Bytes per second. */
   uploadLimit?: number
   downloadLimit?: number
@@ -35,6 +38,8 @@ export interface PeerOptions {
 
 export interface SwarmSideOptions {
   peers: PeerOptions
+  /** 40 hex digits. */
+  peerId: string
   /** The port where others reach this agent, once it is bound. */
   listenPort: () => number
   trackers: readonly HostPort[]
@@ -43,6 +48,8 @@ export interface SwarmSideOptions {
   client: SeederClient
   upstream: Upstream
   pieceLog: PieceLog
+  pullReports: PullReports
+  onAnswer: (answer: TrackerAnswer) => void
   limits: LadderLimits
   smallBlobBytes: number
   clock: Clock
@@ -61,9 +68,8 @@ export interface SwarmSide {
 }
 
 export function createSwarmSide(options: SwarmSideOptions): SwarmSide {
-  const { peers, listenPort, trackers, store, cluster, client, log } = options
+  const { peers, peerId, listenPort, trackers, store, cluster, client, log } = options
   const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
-  const peerId = createPeerId('agent')
   const engine = createEngine(peers.engine, {
     peerId,
     listenPort,
@@ -73,10 +79,13 @@ export function createSwarmSide(options: SwarmSideOptions): SwarmSide {
     log: log.child({ component: 'engine' }),
   })
   const addresses = peers.advertiseIp === undefined ? [] : [peers.advertiseIp]
+  const { zone, rack, uploadLimit } = peers
+  const labels = { ...(zone === undefined ? {} : { zone }), ...(rack === undefined ? {} : { rack }), ...(uploadLimit === undefined ? {} : { uplink: uploadLimit }) }
   const announcer = createAnnouncer({
     trackers: () => trackers,
-    identity: { peerId, role: 'agent', port: listenPort, addresses, name: hostname(), version: VERSION },
-    post: postAnnounce(trackerHttp),
+    identity: { peerId, role: 'agent', port: listenPort, addresses, ...labels, name: hostname(), version: VERSION },
+    post: postJson(trackerHttp),
+    onAnswer: options.onAnswer,
     log: log.child({ component: 'announcer' }),
   })
   const seeding = createSeeding({ store, engine, announcer, log })

@@ -14,3 +14,25 @@ export function createRegistry(): Registry {
 export function addGauge(registry: Registry, name: string, help: string, read: () => number): void {
   const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) })
 }
+
+/** A counter that is kept elsewhere; its value is read whenever the metrics are. */
+export function addCounter(registry: Registry, name: string, help: string, read: () => number): void {
+  addCounters(registry, name, help, 'kind', () => [['', read()]])
+}
+
+/** Counters that differ in one label, kept elsewhere. An empty value stands for the counter without the label. */
+export function addCounters(registry: Registry, name: string, help: string, label: string, read: () => Iterable<readonly [value: string, count: number]>): void {
+  const counter: Counter = new Counter({
+    name,
+    help,
+    labelNames: [label],
+    registers: [registry],
+    collect() {
+      counter.reset()
+      for (const [value, count] of read()) {
+        if (value === '') counter.inc(count)
+        else counter.inc({ [label]: value }, count)
+      }
+    },
+  })
+}

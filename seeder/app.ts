@@ -15,7 +15,8 @@ import { createUpstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
 import { VERSION } from '../common/version.ts'
 import { createAnnouncer, type Announcer } from '../swarm/announcer.ts'
-import { postAnnounce } from '../swarm/post-announce.ts'
+import { postJson } from '../swarm/post-json.ts'
+import { createReports, type Reports } from '../swarm/reports.ts'
 import { createEngine, type EngineName } from '../swarm/create-engine.ts'
 import type { SwarmEngine } from '../swarm/engine.ts'
 import { createPeerId } from '../swarm/peer-id.ts'
@@ -32,6 +33,7 @@ import { createSeederBackend } from './services/backend.ts'
 import { createBlobs } from './services/blobs.ts'
 import { createConnectionBudget } from './services/connection-budget.ts'
 import { createLeaseClient } from './services/lease-client.ts'
+import { reportImages } from './services/image-reports.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
 import { createManifests } from './services/manifests.ts'
 import { createNeighbours } from './services/neighbours.ts'
@@ -106,8 +108,16 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const announcer: Announcer = createAnnouncer({
     trackers: () => trackers,
     identity: { peerId, role: 'seeder', port: listenPort, addresses, name: hostname(), version: VERSION },
-    post: postAnnounce(trackerHttp),
+    post: postJson(trackerHttp),
+    onAnswer: ({ tracker, epoch }) => reports.heard(tracker, epoch),
     log: log.child({ component: 'announcer' }),
+  })
+  const reports: Reports = createReports({
+    trackers,
+    node: { id: peerId, role: 'seeder', name: hostname() },
+    totals: () => ({ peer: 0, seeder: 0, upstream: budget.received, wasted: 0, pulls: 0, failed: 0 }),
+    post: postJson(trackerHttp),
+    log: log.child({ component: 'reports' }),
   })
   const registrations = createRegistrations()
   const seeding = createSeeding({ store, engine, announcer, log })
@@ -145,7 +155,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     }),
     log: log.child({ component: 'ingest' }),
   })
-  const manifests = createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log })
+  const manifests = reportImages(createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log }), reports, log)
 
   const app = createHttpApp(log)
   const metrics = seederMetrics({ store, engine, blobs, budget, seeding })
@@ -165,6 +175,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     engine,
     servePorts(app, httpMux === undefined ? [mux] : [mux, httpMux]),
     announcer,
+    reports,
     onStop(() => seeding.stop()),
     onStop(() => blobs.stop()),
     ...links,

@@ -39,13 +39,18 @@ export function retryDelay(failures: number, random: Random): number {
   return shorten(Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, MAX_DOUBLINGS)), random)
 }
 
+/** A swarm that lacks something asks for so many peers in all, but only while it is connected to fewer than are enough. */
+const PEERS_WANTED = 40
+const ENOUGH_PEERS = 12
+const PEERS_WANTED_WHEN_COMPLETE = 20
+
 /**
  * How many peers to ask for. A complete seeder needs none: whoever needs it dials it. A complete agent asks for some, because
  * others may be unable to dial it.
  */
-export function peersWanted(role: 'agent' | 'seeder', left: number): number {
-  if (left > 0) return Math.min(100, MAX_PEERS_WANTED)
-  return role === 'agent' ? 20 : 0
+export function peersWanted(role: 'agent' | 'seeder', left: number, connected: number): number {
+  if (left > 0) return connected < ENOUGH_PEERS ? Math.min(MAX_PEERS_WANTED, PEERS_WANTED - connected) : 0
+  return role === 'agent' ? Math.max(0, PEERS_WANTED_WHEN_COMPLETE - connected) : 0
 }
 
 function shorten(wait: number, random: Random): number {

@@ -12,7 +12,7 @@ const TRACKERS_CHECK_MS = 5_000
 
 export function createAnnouncer(options: AnnouncerOptions): Announcer {
   const { log, timer = systemTimer } = options
-  const tools = { clock: systemClock, random: Math.random, resolve: resolveHost, ...options, timer }
+  const tools = { clock: systemClock, random: Math.random, resolve: resolveHost, onAnswer: () => {}, ...options, timer }
   const tracked = new Set<SwarmToTrack>()
   const sessions = new Map<string, TrackerSession>()
   let state: 'idle' | 'running' = 'idle'
@@ -53,6 +53,9 @@ export function createAnnouncer(options: AnnouncerOptions): Announcer {
         },
         hurry() {
           for (const session of sessions.values()) session.hurry(swarm)
+        },
+        unreachable(peer) {
+          for (const session of sessions.values()) session.unreachable(swarm, peer)
         },
         async stop() {
           tracked.delete(swarm)

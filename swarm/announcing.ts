@@ -1,3 +1,4 @@
+import type { SwarmTransfer } from '../common/api/announce.ts'
 import type { HostPort } from '../common/http/address.ts'
 import type { Clock, Service } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
@@ -19,6 +20,11 @@ export interface AnnouncerIdentity {
   port: () => number | undefined
   /** Addresses to hand out instead of the one that the tracker sees; may be empty. */
   addresses: readonly string[]
+  /** Where it stands: peers of its zone and rack are preferred. */
+  zone?: string
+  rack?: string
+  /** Bytes a second that it sends at most. */
+  uplink?: number
   name: string
   version: string
 }
@@ -32,11 +38,15 @@ export interface AnnounceStats {
   uploaded: number
   downloaded: number
   left: number
+  /** Peers that are connected, where that is known: no more are asked for than are needed. */
+  peers?: number
 }
 
 export interface SwarmToTrack {
   id: InfoHash
   stats(): AnnounceStats
+  /** Which pieces there are and who gave how much, for people who watch; asked for while something is missing. */
+  transfer?(): SwarmTransfer
   /** Called with what a tracker knows; the same peers may come again and again. */
   onPeers(peers: AnnouncedPeerAddress[]): void
 }
@@ -46,6 +56,8 @@ export interface TrackedSwarm {
   completed(): void
   /** Peers are needed now. */
   hurry(): void
+  /** A peer that was announced does not take connections. */
+  unreachable(peer: PeerAddress): void
   /** Says good-bye to the trackers that answer; resolves after a short while at the latest. Idempotent. */
   stop(): Promise<void>
 }
@@ -73,4 +85,17 @@ export interface AnnouncerOptions {
   random?: Random
   /** The IP address of a host name. */
   resolve?: (host: string) => Promise<string>
+  /** Told of each answer of a tracker. */
+  onAnswer?: (answer: TrackerAnswer) => void
+}
+
+/** What a tracker says of itself and of this node. */
+export interface TrackerAnswer {
+  tracker: TrackerEndpoint
+  /** Changes when the tracker has restarted. */
+  epoch: string
+  /** Whether others can connect to this node; undefined while the tracker does not know. */
+  reachable: boolean | undefined
+  /** The address that the tracker sees. */
+  observed: string
 }

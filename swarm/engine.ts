@@ -89,6 +89,8 @@ export interface Swarm {
   onUnit(listener: (event: UnitEvent) => void): () => void
   /** Called once when the swarm can not go on (its storage failed). Returns a function that ends the subscription. */
   onError(listener: (error: Error) => void): () => void
+  /** Called with each peer that does not take connections, where the engine notices. Returns a function that ends the subscription. */
+  onUnreachable?(listener: (peer: PeerAddress) => void): () => void
   /** True once every unit is present. */
   readonly complete: boolean
   stats(): SwarmStats

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import type { AnnouncedPeer } from '../common/api/announce.ts'
 import { formatHostPort } from '../common/http/address.ts'
 import { errorFields } from '../common/log.ts'
+import type { PeerAddress } from './engine.ts'
 import type { AnnouncedPeerAddress, AnnouncerIdentity, AnnouncerOptions, SwarmToTrack, TrackerEndpoint } from './announcing.ts'
 
 /** Peers of a swarm that are remembered in case the tracker falls silent; the oldest are forgotten first. */
@@ -12,6 +13,8 @@ export interface KnownPeers {
   found(swarm: SwarmToTrack, peers: readonly AnnouncedPeer[]): Promise<void>
   /** Passes on what is known from before. */
   again(swarm: SwarmToTrack): void
+  /** The id of the peer that was announced at this address. */
+  idAt(address: PeerAddress): string | undefined
 }
 
 export interface KnownPeersOptions extends Required<Pick<AnnouncerOptions, 'log' | 'resolve'>> {
@@ -60,5 +63,6 @@ export function createKnownPeers({ endpoint, identity, log, resolve }: KnownPeer
       pass(swarm, usable)
     },
     again: (swarm) => pass(swarm, [...known.values()]),
+    idAt: (address) => known.get(formatHostPort(address))?.peerId,
   }
 }

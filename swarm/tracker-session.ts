@@ -1,10 +1,12 @@
-import { AnnounceResponse, MAX_ANNOUNCED_SWARMS, type AnnounceRequest } from '../common/api/announce.ts'
+import { AnnounceResponse, MAX_UNREACHABLE } from '../common/api/announce.ts'
 import { parser } from '../common/api/schema.ts'
 import { describe } from '../common/errors.ts'
 import { formatHostPort } from '../common/http/address.ts'
 import { errorFields } from '../common/log.ts'
-import { COALESCE_MS, HURRY_MIN_MS, announceDelay, intervalMs, peersWanted, retryDelay } from './announce-policy.ts'
-import type { AnnounceStats, AnnouncerOptions, SwarmToTrack, TrackerEndpoint } from './announcing.ts'
+import { COALESCE_MS, HURRY_MIN_MS, announceDelay, intervalMs, retryDelay } from './announce-policy.ts'
+import { announceRequest, batches, type AnnouncedState } from './announce-request.ts'
+import type { AnnouncerOptions, SwarmToTrack, TrackerEndpoint } from './announcing.ts'
+import type { PeerAddress } from './engine.ts'
 import { createKnownPeers, type KnownPeers } from './known-peers.ts'
 
 /** Everything of {@link AnnouncerOptions}, and which tracker. */
@@ -17,23 +19,20 @@ export interface TrackerSession {
   add(swarm: SwarmToTrack): void
   completed(swarm: SwarmToTrack): void
   hurry(swarm: SwarmToTrack): void
+  unreachable(swarm: SwarmToTrack, peer: PeerAddress): void
   /** Resolves when the tracker has been told, or can not be told soon. */
   remove(swarm: SwarmToTrack): Promise<void>
   stop(): Promise<void>
 }
 
-interface Entry {
-  swarm: SwarmToTrack
+interface Entry extends AnnouncedState {
   known: KnownPeers
-  event: AnnounceRequest['swarms'][number]['event']
   /** Monotonic milliseconds; infinite while a request with this swarm is out. */
   dueAt: number
   lastAt: number
   starved: number
   /** True once the tracker has heard of it: only then is there a good-bye. */
   announced: boolean
-  /** Set when the swarm has ended: its last numbers, and who waits for the good-bye. */
-  farewell: { stats: AnnounceStats; done: () => void } | undefined
 }
 
 const REQUEST_TIMEOUT_MS = 10_000
@@ -41,8 +40,9 @@ const REQUEST_TIMEOUT_MS = 10_000
 const FAREWELL_TIMEOUT_MS = 1_500
 /** Until a tracker has named its own interval. */
 const FIRST_INTERVAL_MS = 30_000
-/** Swarms that are due within this time go along with those that are due now. */
+/** Swarms that are due within this time, or this share of the interval, go along with those that are due now. */
 const AHEAD_MS = 1_000
+const AHEAD_SHARE = 0.15
 
 const parseResponse = parser(AnnounceResponse, "the tracker's answer to an announce")
 
@@ -59,6 +59,10 @@ class Session implements TrackerSession {
   #heartbeatAt: number
   #failures = 0
   #reached: boolean | undefined
+  #epoch: string | undefined
+  #reachable: boolean | undefined
+  /** Peers that could not be reached since the tracker was told last. */
+  readonly #unreachable = new Set<string>()
   #retryAt = 0
   #timer: { at: number; cancel: () => void } | undefined
   #sending: Promise<void> | undefined
@@ -93,6 +97,11 @@ class Session implements TrackerSession {
     this.#wakeAt(entry.dueAt)
   }
 
+  unreachable(swarm: SwarmToTrack, peer: PeerAddress): void {
+    const id = this.#entries.get(swarm)?.known.idAt(peer)
+    if (id !== undefined && this.#unreachable.size < MAX_UNREACHABLE) this.#unreachable.add(id)
+  }
+
   async remove(swarm: SwarmToTrack): Promise<void> {
     const entry = this.#entries.get(swarm)
     if (!entry || entry.farewell) return
@@ -123,7 +132,7 @@ class Session implements TrackerSession {
     this.#entries.clear()
     const signal = AbortSignal.timeout(FAREWELL_TIMEOUT_MS)
     try {
-      if (this.#failures === 0) for (const batch of batches(leaving)) await this.#options.post(this.#url, this.#request(batch), signal)
+      if (this.#failures === 0) for (const batch of batches(leaving)) await this.#options.post(this.#url, announceRequest(this.#options.identity, batch, this.#unreachable), signal)
     } catch (error) {
       this.#options.log.debug({ error: errorFields(error) }, 'the tracker was not told that we leave')
     }
@@ -151,16 +160,16 @@ class Session implements TrackerSession {
   }
 
   #wakeForFirst(): void {
-    let first = this.#entries.size === 0 ? this.#heartbeatAt : Infinity
+    let first = this.#heartbeatAt
     for (const { dueAt } of this.#entries.values()) first = Math.min(first, dueAt)
     this.#wakeAt(first)
   }
 
   async #sendDue(): Promise<void> {
-    const until = this.#now() + AHEAD_MS
+    const until = this.#now() + Math.max(AHEAD_MS, AHEAD_SHARE * this.#interval)
     const due = [...this.#entries.values()].filter(({ dueAt }) => dueAt <= until)
-    // without swarms an empty request says that the node is there
-    const requests = this.#entries.size === 0 ? [[]] : batches(due)
+    // an empty request says that the node is there
+    const requests = due.length === 0 ? [[]] : batches(due)
     for (const batch of requests) {
       if (!(await this.#send(batch))) break
     }
@@ -173,12 +182,14 @@ class Session implements TrackerSession {
       entry.dueAt = Infinity
     }
     try {
-      const request = this.#request(batch)
+      const request = announceRequest(this.#options.identity, batch, this.#unreachable)
       const signal = AbortSignal.any([this.#ending.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)])
       const response = parseResponse(await this.#options.post(this.#url, request, signal))
+      for (const id of request.unreachable ?? []) this.#unreachable.delete(id)
       this.#interval = intervalMs(response.interval)
       this.#heartbeatAt = this.#now() + announceDelay(this.#interval, 0, this.#options.random)
       this.#setReached(true)
+      this.#hear(response, request.peer.port)
       const answers = new Map(response.swarms.map((answer) => [answer.id, answer]))
       await Promise.all(batch.map((entry, i) => this.#settle(entry, request.swarms[i]?.event, answers.get(entry.swarm.id))))
       return true
@@ -206,7 +217,31 @@ class Session implements TrackerSession {
     }
     const starving = answer?.unknown === true || (entry.swarm.stats().left > 0 && answer?.peers.length === 0)
     entry.starved = starving ? entry.starved + 1 : 0
-    entry.dueAt = Math.min(entry.dueAt, this.#now() + announceDelay(this.#interval, entry.starved, this.#options.random))
+    const interval = answer?.interval === undefined ? this.#interval : intervalMs(answer.interval)
+    entry.dueAt = Math.min(entry.dueAt, this.#now() + announceDelay(interval, entry.starved, this.#options.random))
+  }
+
+  /** What the tracker says of itself and of us. */
+  #hear({ epoch, reachable, observed }: AnnounceResponse, port: number | undefined): void {
+    const { endpoint, onAnswer, log } = this.#options
+    if (this.#epoch !== undefined && this.#epoch !== epoch) this.#startOver()
+    this.#epoch = epoch
+    if (reachable !== undefined && reachable !== this.#reachable) {
+      this.#reachable = reachable
+      if (reachable) log.info({ observed, port }, 'others can connect to this node')
+      else log.warn({ observed, port }, 'nobody can connect to this node, it only dials out: open the port, or name the right address with advertiseIp')
+    }
+    onAnswer({ tracker: endpoint, epoch, reachable, observed })
+  }
+
+  /** The tracker has restarted and knows nothing of us. */
+  #startOver(): void {
+    this.#options.log.info({ swarms: this.#entries.size }, 'the tracker has restarted: everything is announced again')
+    for (const entry of this.#entries.values()) {
+      if (entry.farewell !== undefined || entry.dueAt === Infinity) continue
+      entry.event ??= 'started'
+      entry.dueAt = this.#now() + COALESCE_MS
+    }
   }
 
   #giveUp(batch: readonly Entry[], error: unknown): void {
@@ -238,23 +273,4 @@ class Session implements TrackerSession {
     if (reached) this.#options.log.info({}, 'tracker reached')
     else this.#options.log.warn({ reason: describe(error) }, 'the tracker does not answer: it is tried again, known peers are kept')
   }
-
-  #request(batch: readonly Entry[]): AnnounceRequest {
-    const { peerId: id, role, addresses, name, version, port } = this.#options.identity
-    const open = port()
-    return {
-      peer: { id, role, ...(open === undefined ? {} : { port: open }), ...(addresses.length === 0 ? {} : { addresses: [...addresses] }), name, version },
-      swarms: batch.map(({ swarm, event, farewell }) => {
-        const { uploaded, downloaded, left } = farewell?.stats ?? swarm.stats()
-        const wanted = event === 'stopped' ? 0 : peersWanted(role, left)
-        return { id: swarm.id, ...(event === undefined ? {} : { event }), uploaded, downloaded, left, wanted }
-      }),
-    }
-  }
-}
-
-function batches(entries: readonly Entry[]): Entry[][] {
-  const result: Entry[][] = []
-  for (let at = 0; at < entries.length; at += MAX_ANNOUNCED_SWARMS) result.push(entries.slice(at, at + MAX_ANNOUNCED_SWARMS))
-  return result
 }

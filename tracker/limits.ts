@@ -4,7 +4,7 @@ export interface TrackerLimits {
   swarms: number
   /** Peers in one swarm. */
   peersPerSwarm: number
-  /** Peers of all swarms together: one node in three swarms counts three times. About 75 bytes each. */
+  /** Peers of all swarms together: one node in three swarms counts three times. About 130 bytes each. */
   entries: number
   /** Nodes, whatever they share. */
   peers: number
@@ -22,6 +22,9 @@ export const TRACKER_LIMITS: TrackerLimits = {
   seeders: 1_000,
   leases: 100_000,
 }
+
+/** Requests a second of one address. */
+export const DEFAULT_REQUEST_RATE = 200
 
 /** Answers of `/v1/` lists hold no more items than this. */
 export const MAX_PAGE_ITEMS = 500

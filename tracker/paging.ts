@@ -8,6 +8,10 @@ export const Page = Type.Object({
 })
 export type PageQuery = Static<typeof Page>
 
+/** A list that can be searched. */
+export const Search = Type.Object({ ...Page.properties, q: Type.Optional(Type.String({ maxLength: 256 })) })
+export type SearchQuery = Static<typeof Search>
+
 export function pageOf<T>(all: Iterable<T>, { offset = 0, limit = DEFAULT_PAGE_ITEMS }: PageQuery): { offset: number; items: T[] } {
   const items: T[] = []
   let at = 0
@@ -17,4 +21,20 @@ export function pageOf<T>(all: Iterable<T>, { offset = 0, limit = DEFAULT_PAGE_I
     items.push(item)
   }
   return { offset, items }
+}
+
+/** A page of those that match, and how many there are. */
+export function searchPage<T>(
+  all: Iterable<T>,
+  matches: (item: T) => boolean,
+  { offset = 0, limit = DEFAULT_PAGE_ITEMS }: PageQuery,
+): { total: number; offset: number; items: T[] } {
+  const items: T[] = []
+  let total = 0
+  for (const item of all) {
+    if (!matches(item)) continue
+    if (total >= offset && items.length < limit) items.push(item)
+    total++
+  }
+  return { total, offset, items }
 }

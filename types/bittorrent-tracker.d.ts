@@ -1,49 +1,9 @@
-/** What is used of `bittorrent-tracker`; test/tracker/bittorrent.test.ts compares it with the package. */
+/** What is used of `bittorrent-tracker`; test/swarm/packages.test.ts compares it with the package. */
 declare module 'bittorrent-tracker/server' {
-  import type { EventEmitter } from 'node:events'
-  import type { IncomingMessage, ServerResponse } from 'node:http'
-
-  /** A parsed HTTP announce or scrape. Ids are 40 hex digits; what the client sent as query is a string or a list. */
-  export interface RequestParams {
-    type: 'http'
-    action: number
-    info_hash: string | string[] | null
-    peer_id: string
-    ip: string
-    port: number
-    left: number
-    numwant: number
-    event?: string
-    uploaded?: unknown
-    downloaded?: unknown
-    ipv6?: unknown
-    httpReq: IncomingMessage
-  }
-
-  export interface AnnouncedPeer {
-    /** 40 hex digits. */
-    peerId: string
-    ip: string
-    port: number
-  }
-
-  export interface AnnounceReply {
-    complete: number
-    incomplete: number
-    peers: AnnouncedPeer[]
-    /** Seconds. */
-    interval: number
-  }
-
-  export interface ServerSwarm {
-    announce(params: RequestParams, done: (error: Error | null, reply?: AnnounceReply) => void): void
-    scrape(params: RequestParams, done: (error: Error | null, reply?: { complete: number; incomplete: number }) => void): void
-  }
-
-  export default class Server extends EventEmitter {
-    constructor(options: { http: false; udp: false; ws: false; stats: false; interval: number })
-    getSwarm(infoHash: string, done: (error: Error | null, swarm?: ServerSwarm) => void): void
-    onHttpRequest(request: IncomingMessage, response: ServerResponse): void
+  /** The tracker as it comes: something to compare ours with. */
+  export default class Server {
+    constructor(options: { http: boolean; udp: boolean; ws: false; stats: false; interval: number })
+    listen(port: number, host: { http: string; udp: string; udp6: string }, done: () => void): void
     close(done?: () => void): void
   }
 }

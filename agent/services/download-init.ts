@@ -10,6 +10,7 @@ import type { TrackedIds } from '../../swarm/track-swarm.ts'
 import type { LadderLimits } from '../ladder.ts'
 import type { LiveSource } from './live-source.ts'
 import type { Share } from './piece-ledger.ts'
+import type { PullRecorder } from './pull-reports.ts'
 
 /** A rung that is asked by HTTP. */
 export interface HttpRung {
@@ -42,6 +43,8 @@ export interface DownloadInit {
   log: Logger
   /** Told of each verified unit with its sources. */
   onUnit: (index: number, shares: readonly Share[]) => void
+  /** Told of what is to be reported. */
+  recorder?: Pick<PullRecorder, 'swarmUnit' | 'fell'>
   random?: () => number
 }
 

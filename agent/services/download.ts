@@ -133,7 +133,7 @@ export class Download {
       this.#lastError = error
       void this.#leave()
     })
-    this.#joined = { swarm, tracked: trackSwarm(announcer, swarm, ids) }
+    this.#joined = { swarm, tracked: trackSwarm(announcer, swarm, ids, this.partial) }
     this.#progressAt = this.#init.clock.monotonic()
     swarm.addPeers(peers)
     const first = this.#needs.first()
@@ -174,7 +174,9 @@ export class Download {
     const run = this.#missingRun()
     if (!run) return
     const { clock, log, random = Math.random } = this.#init
-    log.info({ digest: this.digest, rung: name, units: run }, 'units are fetched by HTTP')
+    const reason = this.#fallReason(name)
+    this.#init.recorder?.fell(name, reason)
+    log.info({ digest: this.digest, rung: name, reason, units: run }, 'units are fetched by HTTP')
     let brought = 0
     try {
       await fetchUnits({
@@ -202,6 +204,13 @@ export class Download {
     }
   }
 
+  /** Why the swarm alone does not do. */
+  #fallReason(name: 'seeder' | 'upstream'): string {
+    const seederFailed = (this.#rungs.seeder?.failures ?? 0) > 0
+    if (name === 'upstream' && seederFailed && this.#lastError instanceof PantalaError) return this.#lastError.code
+    return this.#joined ? 'SWARM_STALLED' : 'NO_SWARM'
+  }
+
   async #store(index: number, bytes: Uint8Array, source: Share['source']): Promise<void> {
     const start = index * this.partial.unit
     const fresh = !this.partial.has(index)
@@ -212,7 +221,9 @@ export class Download {
     if (fresh) this.#init.onUnit(index, [{ source, spans: [{ start, end: start + bytes.length }] }])
   }
 
-  #onSwarmUnit({ index, sources }: UnitEvent): void {
+  #onSwarmUnit(event: UnitEvent): void {
+    const { index, sources } = event
+    this.#init.recorder?.swarmUnit(event)
     this.#progressAt = this.#init.clock.monotonic()
     if (sources.length === 0) return
     const shares = sources.map(({ role, peerId, address, spans }): Share => {

@@ -23,6 +23,7 @@ import type { DownloadResult, HttpRung } from './download-init.ts'
 import { liveSource, type LiveSource } from './live-source.ts'
 import { createPieceLedger } from './piece-ledger.ts'
 import type { PieceLog } from './piece-log.ts'
+import type { PullReports } from './pull-reports.ts'
 import type { RecordFinder } from '../../swarm/record-finder.ts'
 import { openAtSeeders, type OpenedAtSeeder } from './seeder-open.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
@@ -37,6 +38,7 @@ export interface DownloadsOptions {
   announcer: Announcer
   seeding: Seeding
   pieceLog: PieceLog
+  pullReports: PullReports
   limits: LadderLimits
   /** Blobs up to this size come from the seeder by HTTP and are shared afterwards. */
   smallBlobBytes: number
@@ -143,13 +145,16 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     }
   }
 
+  const isSmall = ({ seeder, length }: Plan): boolean => seeder !== undefined && length <= options.smallBlobBytes
+
   const begin = async (request: BlobRequest): Promise<Download> => {
     const { digest } = request
+    const begun = clock.monotonic()
     const planned = await plan(request)
     const { length, generation, unit, live } = planned
     const partial: PartialBlob = await store.create({ digest, length, unit, ...(generation === undefined ? {} : { generation }) })
     const ledger = createPieceLedger(length, partial.unit)
-    const begun = clock.monotonic()
+    const recorder = options.pullReports.begin(request, { length, begun, small: isSmall(planned) })
     const download = new Download({
       digest,
       partial,
@@ -161,18 +166,25 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       limits,
       clock,
       log,
-      onUnit: (index, shares) => pieceLog.write({ digest, length }, ledger.add(index, shares)),
+      recorder,
+      onUnit(index, shares) {
+        recorder.unit(shares)
+        pieceLog.write({ digest, length }, ledger.add(index, shares))
+      },
     })
     const settle = async (): Promise<void> => {
       try {
         const result = await download.done
         flights.delete(digest)
+        recorder.end(result.joined?.swarm.stats().wasted ?? 0)
         log.info({ digest, length, ms: Math.round(clock.monotonic() - begun), readBack: partial.readBack }, 'blob complete')
         await share(request, planned, result)
       } catch (error) {
         flights.delete(digest)
         if (hasCode(error, 'DIGEST_MISMATCH')) distrust(digest)
-        if (!ending.signal.aborted) log.warn({ digest, error: errorFields(error) }, 'download failed')
+        if (ending.signal.aborted) return
+        recorder.end(0, error)
+        log.warn({ digest, error: errorFields(error) }, 'download failed')
       }
     }
     inBackground(settle())

@@ -1,3 +1,4 @@
+import { SwarmTransfer } from './announce.ts'
 import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
 import { PeerSummary } from './stats.ts'
 
@@ -17,6 +18,8 @@ export type SwarmRegistration = Static<typeof SwarmRegistration>
 export const SwarmSummary = Type.Object({
   id: Hex40,
   ...SwarmRegistration.properties,
+  /** `registry/repository:tag` of images that the blob belongs to, as far as seeders have served their manifests. */
+  images: Type.Array(Type.String()),
   complete: Type.Integer(),
   incomplete: Type.Integer(),
   /** Sums over all announces seen in this swarm, in bytes. */
@@ -27,14 +30,31 @@ export const SwarmSummary = Type.Object({
 })
 export type SwarmSummary = Static<typeof SwarmSummary>
 
-/** `GET /v1/swarms?offset=&limit=` */
+/** `GET /v1/swarms?q=&state=&offset=&limit=` */
 export const SwarmPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), swarms: Type.Array(SwarmSummary) })
+export type SwarmPage = Static<typeof SwarmPage>
 
-/** `GET /v1/swarms/:id?offset=&limit=`: the summary and a page of the peers; here the sums are the peer's in this swarm. */
+/** A peer in one swarm; the sums are those of this swarm. */
+export const SwarmPeer = Type.Object({
+  ...PeerSummary.properties,
+  complete: Type.Boolean(),
+  /** What it has of the whole, 0 to 1. */
+  progress: Type.Number(),
+  ...SwarmTransfer.properties,
+})
+export type SwarmPeer = Static<typeof SwarmPeer>
+
+/**
+ * `GET /v1/swarms/:id?offset=&limit=`: the summary and a page of the peers. `have` is there while a node of ours is downloading, and
+ * `from` as long as it stays.
+ */
 export const SwarmDetail = Type.Object({
   ...SwarmSummary.properties,
+  /** Pieces in the whole, and how many of them a bit of `have` stands for. */
+  pieces: Type.Integer(),
+  piecesPerBit: Type.Integer(),
   offset: Type.Integer(),
-  peers: Type.Array(Type.Object({ ...PeerSummary.properties, complete: Type.Boolean() })),
+  peers: Type.Array(SwarmPeer),
 })
 export type SwarmDetail = Static<typeof SwarmDetail>
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { PantalaError } from '../errors.ts'
 import { parseHostPort, type HostPort } from '../http/address.ts'
 import { LOG_LEVELS, type LogLevel } from '../log.ts'
+import { LABEL, parseZoneRules, type ZoneRule } from './zone-rules.ts'
 
 /** Kinds of option values: how each is written, and what it becomes. Parsers throw `Error`s that say what was expected. */
 
@@ -22,6 +23,10 @@ export interface KindTypes {
   text: string
   level: LogLevel
   engine: 'native' | 'webtorrent'
+  /** A zone or a rack. */
+  label: string
+  /** `10.1.0.0/16=zone-a/rack-1,…` */
+  zones: ZoneRule[]
 }
 export type Kind = keyof KindTypes
 
@@ -56,6 +61,8 @@ export const KIND_HINTS: { readonly [K in Kind]: string } = {
   text: 'TEXT',
   level: LOG_LEVELS.join('|'),
   engine: 'native|webtorrent',
+  label: 'LABEL',
+  zones: 'SUBNET=ZONE[/RACK],…',
 }
 
 export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } = {
@@ -97,6 +104,11 @@ export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } =
   },
   level: (text) => oneOf(text, LOG_LEVELS),
   engine: (text) => oneOf(text, ['native', 'webtorrent'] as const),
+  label: (text) => {
+    if (!LABEL.test(text)) throw new Error(`expected up to 63 letters, digits, dots, dashes and underscores, got ${shown(text)}`)
+    return text
+  },
+  zones: parseZoneRules,
 }
 
 function parseOrigin(text: string): string {

@@ -27,6 +27,9 @@ export interface LoadedConfig {
   warnings: string[]
 }
 
+/** Kinds that may be written as a YAML list. */
+const LISTS: ReadonlySet<string> = new Set(['nodes', 'zones'])
+
 interface Raw {
   text: string
   /** Where it was written, for messages. */
@@ -95,7 +98,7 @@ function readSection(section: string, entries: Record<string, unknown>, raw: Map
       continue
     }
     if (value === null) continue
-    const text = Array.isArray(value) && OPTIONS[key].kind === 'nodes' ? value.map(String).join(',') : value
+    const text = Array.isArray(value) && LISTS.has(OPTIONS[key].kind) ? value.map(String).join(',') : value
     if (typeof text === 'string' || typeof text === 'number') raw.set(key, { text: String(text), from: key })
     else problems.push(`${key}: expected text or a number, got ${Array.isArray(value) ? 'a list' : typeof value}`)
   }

@@ -19,6 +19,8 @@ export const OPTIONS = {
   'tracker.advertiseIp': { kind: 'ip', description: 'Address that nodes on other machines are given for this one' },
   'tracker.cluster': { kind: 'text', default: 'pantala', description: 'Name of the cluster: the source field of its torrents' },
   'tracker.announceInterval': { kind: 'duration', default: '60s', min: '1s', description: 'How often nodes announce; silent ones are forgotten after three intervals' },
+  'tracker.zones': { kind: 'zones', description: 'Zones, and racks, of nodes that do not name theirs; the longest prefix decides' },
+  'tracker.requestRate': { kind: 'count', default: '200', description: 'Requests a second of one address, beyond which they are refused' },
 
   'seeder.peerListen': { kind: 'address', default: '0.0.0.0:8002', description: 'Peers and HTTP of the seeder' },
   'seeder.httpListen': { kind: 'address', default: '0.0.0.0:8080', description: 'The same HTTP interface on a second port' },
@@ -40,6 +42,8 @@ export const OPTIONS = {
   'agent.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
   'agent.smallBlob': { kind: 'size', default: '256KiB', description: 'Blobs up to this size come from the seeder by HTTP' },
   'agent.stallTimeout': { kind: 'duration', default: '10s', min: '100ms', description: 'A source that brings nothing for this long gives way to the next' },
+  'agent.zone': { kind: 'label', description: 'Zone of this node: peers of the same zone are preferred' },
+  'agent.rack': { kind: 'label', description: 'Rack of this node within its zone' },
 
   'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob' },
   'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs' },

@@ -7,6 +7,13 @@ import { errorFields, type Logger } from '../log.ts'
 /** The door to the HTTP server library. */
 export type { FastifyInstance, FastifyReply, FastifyRequest }
 
+declare module 'fastify' {
+  interface FastifySchema {
+    /** What the route is for, in a sentence; for the documentation. */
+    summary?: string
+  }
+}
+
 /** JSON bodies of `/v1/` requests; nothing larger is read. */
 const MAX_BODY_BYTES = 1024 * 1024
 /** A request's headers must have arrived within this time. */
@@ -26,9 +33,18 @@ const CODES_BY_STATUS: Readonly<Record<number, string>> = {
 }
 /** Node's codes for requests that cannot be read; every other one is a 400. */
 const STATUS_BY_PARSER_CODE: Readonly<Record<string, number>> = { HPE_HEADER_OVERFLOW: 431, ERR_HTTP_REQUEST_TIMEOUT: 408 }
+/** A route as it was declared. */
+export interface DeclaredRoute {
+  method: string
+  url: string
+  /** `summary`, and JSON schemas of `params`, `querystring`, `body` and `response`. */
+  schema: Readonly<Record<string, unknown>>
+}
 
 export interface HttpApp {
   readonly fastify: FastifyInstance
+  /** Everything that is served, for the documentation. */
+  readonly routes: readonly DeclaredRoute[]
   /** Serves HTTP on a connection that somebody else accepted. */
   serve(socket: Socket): void
   /** Prepares the routes. */
@@ -56,12 +72,17 @@ export function createHttpApp(log: Logger): HttpApp {
       return httpServer
     },
   })
+  const routes: DeclaredRoute[] = []
+  app.addHook('onRoute', ({ method, url, schema }) => {
+    for (const each of [method].flat()) routes.push({ method: each, url, schema: { ...schema } })
+  })
   app.setErrorHandler((error, request, reply) => sendError(error, request, reply, log))
   app.setNotFoundHandler((request, reply) => {
     void reply.code(404).send({ error: { code: 'NOT_FOUND', message: `nothing is served at ${request.method} ${request.url.split('?')[0]}` } })
   })
   return {
     fastify: app,
+    routes,
     serve(socket) {
       sockets.add(socket)
       socket.once('close', () => sockets.delete(socket))

@@ -44,7 +44,7 @@ export function createLiveSwarms({ cluster, engine, announcer, registrations, lo
     // what has arrived while it was opened
     for (let index = 0; index < unitCount(length, unit); index++) if (partial.has(index)) swarm.unitStored(index)
     registrations.add(id, liveRegistration(digest, length, unit))
-    const tracked = trackSwarm(announcer, swarm, [id])
+    const tracked = trackSwarm(announcer, swarm, [id], partial)
     log.debug({ digest, swarm: id, length, unit }, 'live swarm opened')
     return {
       id,

@@ -1,3 +1,4 @@
+import { hasCode } from '../../common/errors.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { PeerAddress } from '../engine.ts'
 import { KnownPeers } from './known-peers.ts'
@@ -6,8 +7,9 @@ export interface DiallerOptions {
   now: () => number
   /** Room for another connection. */
   hasRoom: () => boolean
-  /** Rejects when the connection can not be made. */
+  /** Rejects when the connection can not be made, with `PEER_UNREACHABLE` when nobody took it. */
   dial: (address: PeerAddress) => Promise<void>
+  onUnreachable: (address: PeerAddress) => void
   /** Nothing is needed from anybody: whoever was lost is not dialled again. */
   content: () => boolean
   log: Logger
@@ -32,12 +34,13 @@ export class Dialler {
   }
 
   dialMore(): void {
-    const { now, hasRoom, dial, log } = this.#options
+    const { now, hasRoom, dial, onUnreachable, log } = this.#options
     while (this.#state === 'running' && hasRoom()) {
       const address = this.#known.next(now())
       if (!address) return
       dial(address).catch((error: unknown) => {
         log.debug({ address, error: errorFields(error) }, 'a peer could not be reached')
+        if (hasCode(error, 'PEER_UNREACHABLE')) onUnreachable(address)
         this.lost(address, false)
       })
     }

@@ -196,7 +196,7 @@ function connected(socket: Socket): Promise<void> {
     const settle = (error?: Error): void => {
       clearTimeout(timer)
       socket.removeListener('close', onClose)
-      if (error) reject(error)
+      if (error) reject(new PantalaError('PEER_UNREACHABLE', 'the peer does not take the connection', { status: 502, cause: error }))
       else resolve()
     }
     const onClose = (): void => settle(new Error('the connection ended'))

@@ -73,6 +73,7 @@ export class NativeSwarm implements Swarm {
   readonly #superSeeding: SuperSeeding | undefined
   readonly #grants: Grants | undefined
   readonly #unitEvents
+  readonly #unreachable
   readonly #errors
   readonly #endGrowth: () => void
   #downloaded = 0
@@ -88,6 +89,7 @@ export class NativeSwarm implements Swarm {
     this.#log = context.log.child({ swarm: id })
     const onThrow = (error: unknown): void => this.#log.error({ error: errorFields(error) }, 'a listener failed')
     this.#unitEvents = createListeners<UnitEvent>(onThrow)
+    this.#unreachable = createListeners<PeerAddress>(onThrow)
     this.#errors = createListeners<Error>(onThrow)
     const units = new Units(storage, hashes)
     const availability = new Availability(units.count)
@@ -95,13 +97,10 @@ export class NativeSwarm implements Swarm {
     const peers = (): Iterable<Peer> => this.#connected
     this.#units = units
     this.#views = [view]
-    this.#dialler = new Dialler({
-      now,
-      hasRoom: () => context.hasRoom() && this.#connected.size < DIAL_UP_TO,
-      dial: (address) => context.dial(address, this),
-      content: () => this.complete,
-      log: this.#log,
-    })
+    const dial = (address: PeerAddress): Promise<void> => context.dial(address, this)
+    const onUnreachable = (address: PeerAddress): void => this.#unreachable.emit(address)
+    const hasRoom = (): boolean => context.hasRoom() && this.#connected.size < DIAL_UP_TO
+    this.#dialler = new Dialler({ now, hasRoom, dial, onUnreachable, content: () => this.complete, log: this.#log })
     this.#downloader = this.#createDownloader(availability)
     this.#uploader = new Uploader({
       units,
@@ -170,6 +169,10 @@ export class NativeSwarm implements Swarm {
 
   onUnit(listener: (event: UnitEvent) => void): () => void {
     return this.#unitEvents.add(listener)
+  }
+
+  onUnreachable(listener: (peer: PeerAddress) => void): () => void {
+    return this.#unreachable.add(listener)
   }
 
   onError(listener: (error: Error) => void): () => void {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { ClusterView, HeartbeatAnswer, SeederHeartbeat } from '../../common/api/cluster.ts'
 import { ApiError, Type } from '../../common/api/schema.ts'
 import { PantalaError } from '../../common/errors.ts'
@@ -13,31 +12,32 @@ export interface ClusterRoutesOptions {
   cluster: string
   members: Members
   leases: Leases
+  /** Random for each start. */
+  epoch: string
   advertiseIp?: string
   clock: Clock
 }
 
 /** `/v1/seeders` (heartbeats) and `/v1/cluster` (who is there). */
-export function clusterRoutes(app: FastifyInstance, { cluster, members, leases, advertiseIp, clock }: ClusterRoutesOptions): void {
-  const epoch = randomBytes(8).toString('hex')
+export function clusterRoutes(app: FastifyInstance, { cluster, members, leases, epoch, advertiseIp, clock }: ClusterRoutesOptions): void {
   const params = Type.Object({ id: Type.String({ pattern: '^[0-9a-zA-Z_-]{1,64}$' }) })
 
   app.put<{ Params: { id: string }; Body: SeederHeartbeat }>(
     '/v1/seeders/:id',
-    { schema: { params, body: SeederHeartbeat, response: { 200: HeartbeatAnswer, default: ApiError } } },
+    { schema: { summary: 'Heartbeat of a seeder', params, body: SeederHeartbeat, response: { 200: HeartbeatAnswer, default: ApiError } } },
     async (request) => {
       members.beat(request.params.id, request.body, seenAddress(request.socket.remoteAddress))
       return { epoch, time: clock.now() }
     },
   )
 
-  app.delete<{ Params: { id: string } }>('/v1/seeders/:id', { schema: { params } }, async (request, reply) => {
+  app.delete<{ Params: { id: string } }>('/v1/seeders/:id', { schema: { summary: 'A seeder leaves', params } }, async (request, reply) => {
     leases.forget(request.params.id)
     if (!members.remove(request.params.id)) throw new PantalaError('SEEDER_UNKNOWN', `no seeder ${request.params.id} is known`, { status: 404 })
     return reply.code(204).send()
   })
 
-  app.get('/v1/cluster', { schema: { response: { 200: ClusterView, default: ApiError } } }, async (request) => {
+  app.get('/v1/cluster', { schema: { summary: 'Seeders that are there, keys and time', response: { 200: ClusterView, default: ApiError } } }, async (request) => {
     const observed = seenAddress(request.socket.remoteAddress)
     const seeders = members.visible({ address: observed, ownHost: advertiseIp ?? null })
     return { cluster, time: clock.now(), version: VERSION, seeders, keys: members.keys(), observed }

@@ -5,5 +5,9 @@ import type { Leases } from '../services/leases.ts'
 
 /** `/v1/leases`: which seeder gets a blob from upstream. */
 export function leaseRoutes(app: FastifyInstance, leases: Leases): void {
-  app.post<{ Body: LeaseRequest }>('/v1/leases', { schema: { body: LeaseRequest, response: { 200: LeaseAnswer, default: ApiError } } }, async ({ body }) => leases.ask(body))
+  app.post<{ Body: LeaseRequest }>(
+    '/v1/leases',
+    { schema: { summary: 'Asks for the right to get a blob from upstream, or renews it', body: LeaseRequest, response: { 200: LeaseAnswer, default: ApiError } } },
+    async ({ body }) => leases.ask(body),
+  )
 }

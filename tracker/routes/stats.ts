@@ -1,47 +1,72 @@
-import { ApiError } from '../../common/api/schema.ts'
-import { PeerPage, TrackerStats } from '../../common/api/stats.ts'
+import { ApiError, Hex40, Type, type Static } from '../../common/api/schema.ts'
+import { NodeDetail, PeerPage, StatsHistory, TrackerStats } from '../../common/api/stats.ts'
+import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
-import type { Clock } from '../../common/lifecycle.ts'
-import { VERSION } from '../../common/version.ts'
-import { Page, pageOf, type PageQuery } from '../paging.ts'
-import type { Announces } from '../services/announces.ts'
-import type { Members } from '../services/members.ts'
+import { Search, searchPage } from '../paging.ts'
+import type { History } from '../services/history.ts'
+import type { NodeTotals } from '../services/node-totals.ts'
+import type { PeerRecord } from '../services/peer-records.ts'
 import type { PeerStore } from '../services/peer-store.ts'
-import { peerSummary } from '../summaries.ts'
+import type { PullLog } from '../services/pull-log.ts'
+import type { Summaries } from '../services/summaries.ts'
+
+/** Swarms of one node that are told in detail. */
+const MAX_DOWNLOADING = 100
 
 export interface StatsRoutesOptions {
-  cluster: string
   store: PeerStore
-  announces: Announces
-  members: Members
-  clock: Clock
-  wallClock: (monotonic: number) => number
+  pulls: PullLog
+  totals: NodeTotals
+  history: History
+  summaries: Summaries
 }
 
-/** `/v1/stats` and `/v1/peers`. */
-export function statsRoutes(app: FastifyInstance, { cluster, store, announces, members, clock, wallClock }: StatsRoutesOptions): void {
-  const started = clock.monotonic()
+const PeerQuery = Type.Object({ ...Search.properties, role: Type.Optional(Type.Union([Type.Literal('agent'), Type.Literal('seeder'), Type.Literal('foreign')])) })
+type PeerQuery = Static<typeof PeerQuery>
 
-  app.get('/v1/stats', { schema: { response: { 200: TrackerStats, default: ApiError } } }, async (): Promise<TrackerStats> => {
-    const { complete, incomplete, uploaded, downloaded } = store.totals
-    const nodes = { agents: 0, seeders: 0, foreign: 0 }
-    for (const { role } of store.peers.all()) nodes[role === 'agent' ? 'agents' : role === 'seeder' ? 'seeders' : 'foreign']++
-    let active = 0
-    for (const swarm of store.swarms.all()) if (swarm.members.size > 0) active++
-    return {
-      cluster,
-      version: VERSION,
-      uptime: (clock.monotonic() - started) / 1000,
-      nodes: { ...nodes, seeders: Math.max(nodes.seeders, members.size) },
-      swarms: { registered: store.swarms.size, active },
-      peers: { complete, incomplete },
-      bytes: { uploaded, downloaded },
-      announces: { ...announces.counts },
-    }
-  })
+/** `/v1/stats`, `/v1/peers` and `/v1/nodes`. */
+export function statsRoutes(app: FastifyInstance, { store, pulls, totals, history, summaries }: StatsRoutesOptions): void {
+  app.get('/v1/stats', { schema: { summary: 'The cluster in numbers', response: { 200: TrackerStats, default: ApiError } } }, async () => summaries.stats())
 
-  app.get<{ Querystring: PageQuery }>('/v1/peers', { schema: { querystring: Page, response: { 200: PeerPage, default: ApiError } } }, async ({ query }) => {
-    const { offset, items } = pageOf(store.peers.all(), query)
-    return { total: store.peers.size, offset, peers: items.map((peer) => peerSummary(peer, wallClock)) }
-  })
+  app.get('/v1/stats/history', { schema: { summary: 'How the sums have grown in the last minutes', response: { 200: StatsHistory, default: ApiError } } }, async () => ({
+    samples: [...history.samples()],
+  }))
+
+  app.get<{ Querystring: PeerQuery }>(
+    '/v1/peers',
+    { schema: { summary: 'Nodes and other peers; q searches ids, names, addresses, zones and racks', querystring: PeerQuery, response: { 200: PeerPage, default: ApiError } } },
+    async ({ query }) => {
+      const { total, offset, items } = searchPage(store.peers.all(), matching(query), query)
+      return { total, offset, peers: items.map(summaries.peer) }
+    },
+  )
+
+  app.get<{ Params: { id: string } }>(
+    '/v1/nodes/:id',
+    { schema: { summary: 'One node with its sums, downloads and last pulls', params: Type.Object({ id: Hex40 }), response: { 200: NodeDetail, default: ApiError } } },
+    async ({ params: { id } }) => {
+      const peer = store.peers.get(id)
+      if (!peer) throw new PantalaError('NODE_UNKNOWN', `no node ${id} announces to this tracker`, { status: 404 })
+      const sums = totals.of(id)
+      return { ...summaries.peer(peer), ...(sums ? { totals: sums } : {}), downloading: downloading(store, id), pulls: pulls.ofNode(id) }
+    },
+  )
+}
+
+function matching({ q = '', role }: PeerQuery): (peer: PeerRecord) => boolean {
+  const wanted = q.toLowerCase()
+  return (peer) =>
+    (role === undefined || peer.role === role) &&
+    (wanted === '' || [peer.id, peer.name, peer.zone, peer.rack, peer.seenIPv4, peer.seenIPv6].some((text) => text?.toLowerCase().includes(wanted)))
+}
+
+function downloading(store: PeerStore, id: string): NodeDetail['downloading'] {
+  const found: NodeDetail['downloading'] = []
+  for (const { id: swarm, members, registration } of store.swarms.all()) {
+    const place = members.find(id)
+    if (place === undefined || members.isComplete(place)) continue
+    found.push({ id: swarm, name: registration.name, progress: members.state(place).progress })
+    if (found.length >= MAX_DOWNLOADING) break
+  }
+  return found
 }

@@ -1,70 +1,98 @@
-import { ApiError, DigestText, Hex40, Type } from '../../common/api/schema.ts'
-import { BlobSwarms, SwarmDetail, SwarmPage, SwarmRegistration, type SwarmSummary } from '../../common/api/swarms.ts'
+import { ApiError, DigestText, Hex40, Type, type Static } from '../../common/api/schema.ts'
+import { BlobSwarms, SwarmDetail, SwarmPage, SwarmRegistration } from '../../common/api/swarms.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
 import type { Logger } from '../../common/log.ts'
 import { parseInfoHash } from '../../swarm/info-hash.ts'
-import { Page, pageOf, type PageQuery } from '../paging.ts'
+import { Page, pageOf, Search, searchPage, type PageQuery } from '../paging.ts'
+import type { Images } from '../services/images.ts'
 import type { PeerStore } from '../services/peer-store.ts'
+import type { Summaries } from '../services/summaries.ts'
 import type { SwarmRecord } from '../services/swarms.ts'
-import { peerSummary } from '../summaries.ts'
 
 const params = Type.Object({ id: Hex40 })
+/** `active` swarms have peers, in `incomplete` ones somebody lacks something. */
+const SwarmQuery = Type.Object({ ...Search.properties, state: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('incomplete')])) })
+type SwarmQuery = Static<typeof SwarmQuery>
+
+export interface SwarmRoutesOptions {
+  store: PeerStore
+  images: Images
+  summaries: Summaries
+  log: Logger
+}
 
 /** `/v1/swarms`: registration by seeders, and what is known of each swarm. */
-export function swarmRoutes(app: FastifyInstance, { store, log, wallClock }: { store: PeerStore; log: Logger; wallClock: (monotonic: number) => number }): void {
-  app.put<{ Params: { id: string }; Body: SwarmRegistration }>('/v1/swarms/:id', { schema: { params, body: SwarmRegistration } }, async (request, reply) => {
-    const { id } = request.params
-    const isNew = store.register(parseInfoHash(id), request.body)
-    if (isNew) log.info({ swarm: id, name: request.body.name, seeder: request.body.seeder }, 'swarm registered')
-    return reply.code(isNew ? 201 : 204).send()
-  })
+export function swarmRoutes(app: FastifyInstance, { store, images, summaries, log }: SwarmRoutesOptions): void {
+  app.put<{ Params: { id: string }; Body: SwarmRegistration }>(
+    '/v1/swarms/:id',
+    { schema: { summary: 'Registers a swarm, or renews its registration', params, body: SwarmRegistration } },
+    async (request, reply) => {
+      const { id } = request.params
+      const isNew = store.register(parseInfoHash(id), request.body)
+      if (isNew) log.info({ swarm: id, name: request.body.name, seeder: request.body.seeder }, 'swarm registered')
+      return reply.code(isNew ? 201 : 204).send()
+    },
+  )
 
   const querystring = Type.Object({ seeder: Type.Optional(Type.String({ maxLength: 64 })) })
-  app.delete<{ Params: { id: string }; Querystring: { seeder?: string } }>('/v1/swarms/:id', { schema: { params, querystring } }, async (request, reply) => {
-    const { seeder } = request.query
-    // another seeder has registered it since, and goes on with it
-    if (seeder !== undefined && store.swarms.get(request.params.id)?.registration.seeder !== seeder) return reply.code(204).send()
-    if (!store.unregister(request.params.id)) throw unknownSwarm(request.params.id)
-    return reply.code(204).send()
-  })
+  app.delete<{ Params: { id: string }; Querystring: { seeder?: string } }>(
+    '/v1/swarms/:id',
+    { schema: { summary: 'Forgets a swarm, where the named seeder registered it', params, querystring } },
+    async (request, reply) => {
+      const { seeder } = request.query
+      // another seeder has registered it since, and goes on with it
+      if (seeder !== undefined && store.swarms.get(request.params.id)?.registration.seeder !== seeder) return reply.code(204).send()
+      if (!store.unregister(request.params.id)) throw unknownSwarm(request.params.id)
+      return reply.code(204).send()
+    },
+  )
 
-  app.get<{ Querystring: PageQuery }>('/v1/swarms', { schema: { querystring: Page, response: { 200: SwarmPage, default: ApiError } } }, async ({ query }) => {
-    const { offset, items } = pageOf(store.swarms.all(), query)
-    return { total: store.swarms.size, offset, swarms: items.map(summary) }
-  })
+  app.get<{ Querystring: SwarmQuery }>(
+    '/v1/swarms',
+    { schema: { summary: 'Swarms; q searches names, digests, ids and image names', querystring: SwarmQuery, response: { 200: SwarmPage, default: ApiError } } },
+    async ({ query }) => {
+      const { total, offset, items } = searchPage(store.swarms.all(), matching(query, images), query)
+      return { total, offset, swarms: items.map(summaries.swarm) }
+    },
+  )
 
   app.get<{ Params: { id: string }; Querystring: PageQuery }>(
     '/v1/swarms/:id',
-    { schema: { params, querystring: Page, response: { 200: SwarmDetail, default: ApiError } } },
+    { schema: { summary: 'One swarm with a page of its peers, those that lack something first', params, querystring: Page, response: { 200: SwarmDetail, default: ApiError } } },
     async (request) => {
       const swarm = store.swarms.get(request.params.id)
       if (!swarm) throw unknownSwarm(request.params.id)
-      const { members } = swarm
-      const { offset, items } = pageOf(
-        Array.from({ length: members.size }, (_, place) => place),
-        request.query,
-      )
-      const peers = items.flatMap((place) => {
-        const peer = members.at(place)
-        return peer ? [{ ...peerSummary(peer, wallClock), ...members.counters(place), complete: members.isComplete(place) }] : []
-      })
-      return { ...summary(swarm), offset, peers }
+      const { offset, items } = pageOf(places(swarm.members.size), request.query)
+      const peers = items.flatMap((place) => summaries.swarmPeer(swarm, place) ?? [])
+      return { ...summaries.swarm(swarm), ...summaries.pieces(swarm), offset, peers }
     },
   )
 
   app.get<{ Params: { digest: string } }>(
     '/v1/blobs/:digest',
-    { schema: { params: Type.Object({ digest: DigestText }), response: { 200: BlobSwarms, default: ApiError } } },
+    { schema: { summary: 'Swarms that carry a digest', params: Type.Object({ digest: DigestText }), response: { 200: BlobSwarms, default: ApiError } } },
     async ({ params: { digest } }) => ({
       digest,
-      swarms: store.swarms.ofDigest(digest).map(summary),
+      swarms: store.swarms.ofDigest(digest).map(summaries.swarm),
     }),
   )
 }
 
-function summary({ id, registration, members, uploaded, downloaded, registered }: SwarmRecord): SwarmSummary {
-  return { id, ...registration, complete: members.complete, incomplete: members.incomplete, uploaded, downloaded, registered }
+/** Those who lack something first: they are what people look for. */
+function* places(size: number): Generator<number> {
+  for (let place = size - 1; place >= 0; place--) yield place
+}
+
+function matching({ q = '', state }: SwarmQuery, images: Images): (swarm: SwarmRecord) => boolean {
+  const wanted = q.toLowerCase()
+  return ({ id, registration: { name, digest }, members }) => {
+    if (state === 'active' && members.size === 0) return false
+    if (state === 'incomplete' && members.incomplete === 0) return false
+    if (wanted === '') return true
+    const words = [id, name, digest ?? '', ...(digest === undefined ? [] : images.namesOf(digest))]
+    return words.some((word) => word.toLowerCase().includes(wanted))
+  }
 }
 
 function unknownSwarm(id: string): PantalaError {

@@ -1,24 +1,29 @@
+import { MemberGroups } from './member-groups.ts'
+import { Columns } from './member-columns.ts'
 import type { PeerRecord } from './peer-records.ts'
 
-const FIRST_CAPACITY = 4
-
 /** What a peer last said about itself in one swarm. Bytes are its own running totals, not the tracker's sums. */
-export interface Counters {
+export interface MemberState {
   uploaded: number
   downloaded: number
+  /** What it has of the whole, from 0 to 1: 1 only when it has everything. */
+  progress: number
+  /** Monotonic milliseconds after which it counts as gone. */
+  until: number
 }
 
 /**
- * The peers of one swarm, in columns to save memory. Invariant: the members at `0 … complete - 1` have everything, those
- * at `complete … size - 1` do not, and `positions` names the place of each. Places change with every change.
+ * The peers of one swarm, in columns to save memory. Invariant: the members at `0 … complete - 1` have everything, those at
+ * `complete … giving - 1` something, those at `giving … size - 1` nothing, and `positions` names the place of each. Places
+ * change with every change.
  */
 export class SwarmMembers {
-  #peers: PeerRecord[] = []
-  #positions = new Map<string, number>()
+  readonly #peers: PeerRecord[] = []
+  readonly #positions = new Map<string, number>()
+  readonly #columns = new Columns()
+  readonly #groups = new MemberGroups()
   #complete = 0
-  #uploaded = new Float64Array(FIRST_CAPACITY)
-  #downloaded = new Float64Array(FIRST_CAPACITY)
-  #seen = new Float64Array(FIRST_CAPACITY)
+  #giving = 0
 
   get size(): number {
     return this.#peers.length
@@ -30,6 +35,11 @@ export class SwarmMembers {
 
   get incomplete(): number {
     return this.#peers.length - this.#complete
+  }
+
+  /** Those that have everything or something. */
+  get giving(): number {
+    return this.#giving
   }
 
   /** The place of a peer, or undefined when it is not a member. */
@@ -45,76 +55,86 @@ export class SwarmMembers {
     return place < this.#complete
   }
 
-  counters(place: number): Counters {
-    return { uploaded: this.#uploaded[place] ?? 0, downloaded: this.#downloaded[place] ?? 0 }
+  state(place: number): MemberState {
+    return this.#columns.read(place)
   }
 
-  /** Monotonic milliseconds of the last announce. */
-  seen(place: number): number {
-    return this.#seen[place] ?? 0
+  until(place: number): number {
+    return this.#columns.until(place)
   }
 
-  update(place: number, counters: Counters, now: number): void {
-    this.#uploaded[place] = counters.uploaded
-    this.#downloaded[place] = counters.downloaded
-    this.#seen[place] = now
+  /** How often this member was handed out of late. */
+  handed(place: number): number {
+    return this.#columns.handed(place)
   }
 
-  /** Adds an incomplete member. */
-  add(peer: PeerRecord, counters: Counters, now: number): void {
+  hand(place: number): void {
+    this.#columns.setHanded(place, this.#columns.handed(place) + 1)
+  }
+
+  /** The members in a zone. */
+  inZone(zone: string | undefined): readonly PeerRecord[] {
+    return this.#groups.zone(zone, this.#peers)
+  }
+
+  /** Our own seeders among the members. */
+  get seeders(): readonly PeerRecord[] {
+    return this.#groups.seeders
+  }
+
+  add(peer: PeerRecord, state: MemberState): void {
     const place = this.#peers.length
-    if (place === this.#seen.length) this.#resize(place * 2)
     this.#peers.push(peer)
     this.#positions.set(peer.id, place)
-    this.update(place, counters, now)
+    this.#columns.grow(place)
+    this.#columns.write(place, { ...state, progress: 0 })
+    this.#groups.add(peer, this.#peers)
+    this.update(place, state)
   }
 
-  /** Moves a member to the other kind; its place changes. */
-  setComplete(place: number, complete: boolean): void {
-    if (complete === this.isComplete(place)) return
-    if (complete) {
-      this.#swap(place, this.#complete)
-      this.#complete++
-    } else {
-      this.#complete--
-      this.#swap(place, this.#complete)
-    }
+  /** Writes what a member says, and moves it to its kind; its place may change. */
+  update(place: number, state: MemberState): void {
+    this.#columns.write(place, state)
+    this.#columns.setHanded(place, this.#columns.handed(place) >> 1)
+    this.#move(place, state.progress >= 1 ? 'complete' : state.progress > 0 ? 'some' : 'nothing')
   }
 
   remove(place: number): void {
     const peer = this.#peers[place]
     if (!peer) return
-    this.setComplete(place, false)
-    const last = this.#peers.length - 1
-    this.#swap(this.#positions.get(peer.id) ?? last, last)
+    const last = this.#move(place, 'nothing')
+    const end = this.#peers.length - 1
+    this.#swap(last, end)
     this.#peers.pop()
     this.#positions.delete(peer.id)
-    if (last >= FIRST_CAPACITY && last <= this.#seen.length / 4) this.#resize(this.#seen.length / 2)
+    this.#columns.shrink(end)
+    this.#groups.remove(peer, this.#peers)
   }
 
-  #swap(a: number, b: number): void {
+  /** @returns the new place */
+  #move(from: number, kind: 'complete' | 'some' | 'nothing'): number {
+    let place = from
+    if (kind === 'complete') {
+      if (place >= this.#giving) place = this.#swap(place, this.#giving++)
+      if (place >= this.#complete) place = this.#swap(place, this.#complete++)
+      return place
+    }
+    if (place < this.#complete) place = this.#swap(place, --this.#complete)
+    if (kind === 'some' && place >= this.#giving) place = this.#swap(place, this.#giving++)
+    if (kind === 'nothing' && place < this.#giving) place = this.#swap(place, --this.#giving)
+    return place
+  }
+
+  /** @returns `b` */
+  #swap(a: number, b: number): number {
     const peerA = this.#peers[a]
     const peerB = this.#peers[b]
-    if (a === b || !peerA || !peerB) return
+    if (a === b || !peerA || !peerB) return b
     this.#peers[a] = peerB
     this.#peers[b] = peerA
     this.#positions.set(peerA.id, b)
     this.#positions.set(peerB.id, a)
-    for (const column of [this.#uploaded, this.#downloaded, this.#seen]) {
-      const kept = column[a] ?? 0
-      column[a] = column[b] ?? 0
-      column[b] = kept
-    }
-  }
-
-  #resize(capacity: number): void {
-    const resized = (column: Float64Array<ArrayBuffer>): Float64Array<ArrayBuffer> => {
-      const next = new Float64Array(capacity)
-      next.set(column.subarray(0, Math.min(capacity, column.length)))
-      return next
-    }
-    this.#uploaded = resized(this.#uploaded)
-    this.#downloaded = resized(this.#downloaded)
-    this.#seen = resized(this.#seen)
+    this.#columns.swap(a, b)
+    return b
   }
 }

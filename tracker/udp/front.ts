@@ -10,6 +10,8 @@ import { seenAddress } from '../addresses.ts'
 import { COMPACT_BYTES, packEndpoints } from '../compact.ts'
 import { DEFAULT_PEERS_WANTED, MAX_SCRAPED_SWARMS } from '../limits.ts'
 import type { Announces } from '../services/announces.ts'
+import type { PeerStore } from '../services/peer-store.ts'
+import type { RateLimit } from '../services/rate-limit.ts'
 import { createConnectionIds } from './connection-ids.ts'
 import { announceAnswer, connectAnswer, errorAnswer, parseRequest, PROTOCOL_ID, scrapeAnswer, type UdpAnnounce, type UdpRequest } from './messages.ts'
 
@@ -20,29 +22,29 @@ export interface UdpFrontOptions {
   /** Asked when it starts: the same port as TCP. */
   listen: () => HostPort
   announces: Announces
+  store: PeerStore
+  rateLimit: RateLimit
   advertiseIp?: string
   clock: Clock
   log: Logger
 }
 
 /** UDP announce and scrape (BEP 15) for IPv4 and IPv6. Nobody is answered beyond a connect who has not shown that he receives. */
-export function createUdpFront({ listen, announces, advertiseIp, clock, log }: UdpFrontOptions): Service {
+export function createUdpFront({ listen, announces, store, rateLimit, advertiseIp, clock, log }: UdpFrontOptions): Service {
   const ids = createConnectionIds(() => clock.monotonic())
   let socket: Socket | undefined
 
   const announce = (request: UdpAnnounce, address: string, family: 4 | 6): Buffer => {
     const { transactionId, infoHash, peerId, port, event, uploaded, downloaded, left } = request
     const wanted = request.wanted < 0 ? DEFAULT_PEERS_WANTED : request.wanted
-    const result = announces.announce(
-      { id: peerId, role: peerRole(peerId), seen: address, port, declared: [] },
-      {
-        kind: 'udp',
-        swarm: infoHash,
-        state: { event, uploaded, downloaded, left },
-        asker: { id: peerId, port, address, ownHost: advertiseIp },
-        wanted: Math.min(wanted, Math.floor(MAX_PEER_BYTES / COMPACT_BYTES[family])),
-      },
-    )
+    const result = announces.announce({
+      kind: 'udp',
+      swarm: infoHash,
+      peer: () => store.touch({ id: peerId, role: peerRole(peerId), seen: address, port, declared: [] }),
+      state: { event, uploaded, downloaded, left },
+      asker: { id: peerId, port, address, ownHost: advertiseIp },
+      wanted: Math.min(wanted, Math.floor(MAX_PEER_BYTES / COMPACT_BYTES[family])),
+    })
     const endpoints = result.peers.flatMap(({ host, port: peerPort }) => (host === null ? [] : [{ host, port: peerPort }]))
     return announceAnswer(transactionId, result, packEndpoints(endpoints, family))
   }
@@ -64,6 +66,11 @@ export function createUdpFront({ listen, announces, advertiseIp, clock, log }: U
       return request.connectionId === PROTOCOL_ID ? connectAnswer(request.transactionId, ids.issue(address, port)) : undefined
     }
     if (!ids.valid(request.connectionId, address, port)) return errorAnswer(request.transactionId, 'connection id is unknown or has expired: connect again')
+    // only an address that is known to receive is counted: nobody can use up another's rate
+    if (!rateLimit.allow(address)) {
+      announces.limited()
+      return errorAnswer(request.transactionId, 'too many requests from your address')
+    }
     try {
       const peerFamily = family === 'IPv6' && isIPv6(address) ? 6 : 4
       return request.kind === 'announce' ? announce(request, address, peerFamily) : scrape(request)
