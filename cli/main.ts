@@ -5,6 +5,7 @@ import { parseArguments } from './arguments.ts'
 import type { Command } from './command.ts'
 import { agentCommand } from './commands/agent.ts'
 import { configCheckCommand } from './commands/config-check.ts'
+import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { seedCommand } from './commands/seed.ts'
 import { seedListCommand, seedRemoveCommand } from './commands/seed-catalogue.ts'
@@ -27,6 +28,7 @@ export const COMMANDS: readonly Command[] = [
   seedListCommand,
   seedRemoveCommand,
   seedCommand,
+  explainCommand,
   statsCommand,
   configCheckCommand,
 ]

@@ -1,8 +1,22 @@
 import type { AgentOptions, PeerOptions } from '../agent/app.ts'
 import type { SeederOptions } from '../seeder/app.ts'
+import type { TrackerOptions } from '../tracker/app.ts'
 import { advertised, limitsOf, type ServiceSettings } from './settings.ts'
 
 /** Settings as the parts take them; trackers and the store are added where the parts are composed. */
+
+export function trackerOptions({ settings, log }: ServiceSettings): TrackerOptions {
+  const zones = settings['tracker.zones']
+  return {
+    listen: settings['tracker.listen'],
+    cluster: settings['tracker.cluster'],
+    announceIntervalMs: settings['tracker.announceInterval'],
+    requestRate: settings['tracker.requestRate'],
+    ...(zones === undefined ? {} : { zones }),
+    ...advertised(settings['tracker.advertiseIp']),
+    log: log.child({ part: 'tracker' }),
+  }
+}
 
 export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'trackers' | 'store'> {
   const { settings, registries, log } = loaded
@@ -37,5 +51,7 @@ export function agentOptions({ settings, registries, log }: ServiceSettings): Om
 
 export function peerOptions(loaded: ServiceSettings): PeerOptions {
   const { settings } = loaded
-  return { listen: settings['agent.peerListen'], engine: settings['agent.engine'], ...limitsOf(loaded), ...advertised(settings['agent.advertiseIp']) }
+  const [zone, rack] = [settings['agent.zone'], settings['agent.rack']]
+  const labels = { ...(zone === undefined ? {} : { zone }), ...(rack === undefined ? {} : { rack }) }
+  return { listen: settings['agent.peerListen'], engine: settings['agent.engine'], ...labels, ...limitsOf(loaded), ...advertised(settings['agent.advertiseIp']) }
 }

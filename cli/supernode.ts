@@ -4,7 +4,7 @@ import type { Service } from '../common/lifecycle.ts'
 import type { Store } from '../common/store/store.ts'
 import { createSeeder, type Seeder } from '../seeder/app.ts'
 import { createTracker, type Tracker } from '../tracker/app.ts'
-import { seederOptions } from './parts.ts'
+import { seederOptions, trackerOptions } from './parts.ts'
 import { advertised, type ServiceSettings } from './settings.ts'
 
 /** Tracker and seeder in one process. */
@@ -15,13 +15,11 @@ export interface Supernode extends Service {
 }
 
 export function createSupernode(loaded: ServiceSettings, store: Store): Supernode {
-  const { settings, log } = loaded
+  const { settings } = loaded
   const tracker = createTracker({
-    listen: settings['tracker.listen'],
+    ...trackerOptions(loaded),
     cluster: settings['seeder.cluster'],
-    announceIntervalMs: settings['tracker.announceInterval'],
     ...advertised(settings['tracker.advertiseIp'] ?? settings['seeder.advertiseIp']),
-    log: log.child({ part: 'tracker' }),
   })
   let seeder: Seeder | undefined
   return {

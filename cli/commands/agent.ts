@@ -9,6 +9,13 @@ import { agentOptions, peerOptions } from '../parts.ts'
 import { runService } from '../run-service.ts'
 import { COMMON_FLAGS, loadSettings } from '../settings.ts'
 
+/** Said as soon as a tracker knows, beside the log: who reads only the start must not miss it. */
+function onReachable(reachable: boolean, observed: string): void {
+  process.stdout.write(
+    reachable ? `others can connect to this node (seen as ${observed})\n` : `NOT REACHABLE: others cannot connect to this node (seen as ${observed}); it only dials out\n`,
+  )
+}
+
 export const agentCommand: Command = {
   name: 'agent',
   usage: '--nodes HOST[:8001],… [FLAGS]',
@@ -20,6 +27,8 @@ export const agentCommand: Command = {
     registry: ['agent.registry'],
     data: ['agent.data'],
     'advertise-ip': ['agent.advertiseIp'],
+    zone: ['agent.zone'],
+    rack: ['agent.rack'],
     engine: ['agent.engine'],
     'small-blob': ['agent.smallBlob'],
     'stall-timeout': ['agent.stallTimeout'],
@@ -31,7 +40,7 @@ export const agentCommand: Command = {
     const { settings, log } = loaded
     const dir = loaded.dataFolder('agent.data')
     const store = await openStore({ dir, log })
-    const agent = await createAgent({ ...agentOptions(loaded), peers: peerOptions(loaded), trackers: settings['agent.nodes'], store, logDir: join(dir, 'logs') })
+    const agent = await createAgent({ ...agentOptions(loaded), peers: peerOptions(loaded), trackers: settings['agent.nodes'], store, logDir: join(dir, 'logs'), onReachable })
     const lines = (): string[] => [
       'Pantala agent is ready',
       listening('mirror', agent.address),

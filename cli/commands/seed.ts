@@ -14,10 +14,10 @@ import { createTracker } from '../../tracker/app.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { advertises, listening, OPEN_MODE } from '../introduction.ts'
-import { seederOptions } from '../parts.ts'
+import { seederOptions, trackerOptions } from '../parts.ts'
 import { createProgress } from '../progress.ts'
 import { runService } from '../run-service.ts'
-import { advertised, COMMON_FLAGS, loadSettings, type ServiceSettings } from '../settings.ts'
+import { COMMON_FLAGS, loadSettings, type ServiceSettings } from '../settings.ts'
 import { reachable } from '../supernode.ts'
 import { quietUnlessAsked } from './get.ts'
 
@@ -104,14 +104,8 @@ async function seedHere(context: CommandContext, paths: readonly string[]): Prom
   return runService(composeServices(parts), lines, log)
 }
 
-function trackerOf({ settings, log }: ServiceSettings): ReturnType<typeof createTracker> {
-  return createTracker({
-    listen: settings['tracker.listen'],
-    cluster: settings['seeder.cluster'],
-    announceIntervalMs: settings['tracker.announceInterval'],
-    ...advertised(settings['tracker.advertiseIp']),
-    log,
-  })
+function trackerOf(loaded: ServiceSettings): ReturnType<typeof createTracker> {
+  return createTracker({ ...trackerOptions(loaded), cluster: loaded.settings['seeder.cluster'] })
 }
 
 async function publish(seeder: Seeder, path: string, { settings }: ServiceSettings, tracker: HostPort | undefined, torrentFile: string | undefined): Promise<void> {

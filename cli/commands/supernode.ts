@@ -12,6 +12,8 @@ export const SUPERNODE_FLAGS = {
   'http-listen': ['seeder.httpListen'],
   cluster: ['seeder.cluster', 'tracker.cluster'],
   'announce-interval': ['tracker.announceInterval'],
+  zones: ['tracker.zones'],
+  'request-rate': ['tracker.requestRate'],
   'idle-timeout': ['seeder.idleTimeout'],
   'tag-ttl': ['seeder.tagTtl'],
 } as const

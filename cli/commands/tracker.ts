@@ -1,8 +1,9 @@
 import { createTracker } from '../../tracker/app.ts'
 import type { Command } from '../command.ts'
 import { advertises, listening, OPEN_MODE } from '../introduction.ts'
+import { trackerOptions } from '../parts.ts'
 import { runService } from '../run-service.ts'
-import { advertised, loadSettings } from '../settings.ts'
+import { loadSettings } from '../settings.ts'
 
 export const trackerCommand: Command = {
   name: 'tracker',
@@ -14,19 +15,15 @@ export const trackerCommand: Command = {
     'advertise-ip': ['tracker.advertiseIp'],
     cluster: ['tracker.cluster'],
     'announce-interval': ['tracker.announceInterval'],
+    zones: ['tracker.zones'],
+    'request-rate': ['tracker.requestRate'],
     'log-level': ['log.level'],
   },
   positionals: [0, 0],
   async run(context) {
-    const { settings, log } = await loadSettings(context)
-    const advertiseIp = settings['tracker.advertiseIp']
-    const tracker = createTracker({
-      listen: settings['tracker.listen'],
-      cluster: settings['tracker.cluster'],
-      announceIntervalMs: settings['tracker.announceInterval'],
-      ...advertised(advertiseIp),
-      log,
-    })
-    return runService(tracker, () => ['Pantala tracker is ready', listening('tracker', tracker.address), advertises(advertiseIp, [tracker.address]), OPEN_MODE], log)
+    const loaded = await loadSettings(context)
+    const advertiseIp = loaded.settings['tracker.advertiseIp']
+    const tracker = createTracker(trackerOptions(loaded))
+    return runService(tracker, () => ['Pantala tracker is ready', listening('tracker', tracker.address), advertises(advertiseIp, [tracker.address]), OPEN_MODE], loaded.log)
   },
 }
