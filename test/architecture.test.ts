@@ -26,7 +26,6 @@ const DOORS: Record<string, readonly string[]> = {
   'create-torrent': ['swarm/create.ts'],
   webtorrent: ['swarm/webtorrent/client.ts'],
   'webtorrent/lib/peer.js': ['swarm/webtorrent/client.ts'],
-  'bittorrent-tracker/server': ['tracker/bittorrent/server.ts'],
   'bittorrent-tracker/client': ['swarm/foreign-tracker.ts'],
   'rotating-file-stream': ['agent/services/piece-log.ts'],
 }

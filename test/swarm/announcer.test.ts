@@ -3,40 +3,9 @@ import type { AnnounceRequest, AnnounceResponse } from '../../common/api/announc
 import { silentLogger } from '../../common/log.ts'
 import { createAnnouncer, type AnnouncedPeerAddress, type AnnouncerOptions, type SwarmToTrack } from '../../swarm/announcer.ts'
 import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
+import { virtualTime } from './virtual-time.ts'
 
 const ID = parseInfoHash('ab'.repeat(20))
-
-/** Time that passes only when a test says so; whatever was asked for happens in order. */
-function virtualTime() {
-  let now = 0
-  let timers: { at: number; run: () => void }[] = []
-  return {
-    clock: { now: () => now, monotonic: () => now },
-    timer(ms: number, run: () => void) {
-      const entry = { at: now + ms, run }
-      timers.push(entry)
-      return () => {
-        timers = timers.filter((other) => other !== entry)
-      }
-    },
-    async pass(ms: number) {
-      const until = now + ms
-      for (;;) {
-        await settle()
-        const next = timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at)[0]
-        if (!next) break
-        timers = timers.filter((other) => other !== next)
-        now = Math.max(now, next.at)
-        next.run()
-      }
-      now = until
-    },
-  }
-}
-
-async function settle(): Promise<void> {
-  for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve))
-}
 
 type Answer = (request: AnnounceRequest, url: string) => Partial<AnnounceResponse> | Error
 
@@ -51,7 +20,7 @@ function setUp(answer: Answer, change: Partial<AnnouncerOptions> = {}) {
       const given = answer(body as AnnounceRequest, url)
       if (given instanceof Error) throw given
       const swarms = (body as AnnounceRequest).swarms.map(({ id }) => ({ id, complete: 1, incomplete: 0, peers: [] }))
-      return { interval: 30, observed: '10.0.0.5', swarms, ...given }
+      return { interval: 30, epoch: '00'.repeat(8), observed: '10.0.0.5', swarms, ...given }
     },
     log: silentLogger,
     clock: time.clock,
@@ -81,7 +50,7 @@ test('a swarm is announced at once, then at the interval, and the peers are pass
   t.is(requests.length, 1)
   t.is(requests[0]?.url, 'http://10.0.0.1:8001/v1/announce')
   t.deepEqual(requests[0]?.body.peer, { id: 'ff'.repeat(20), role: 'agent', port: 65002, name: 'node', version: '1' })
-  t.deepEqual(requests[0]?.body.swarms, [{ id: ID, event: 'started', uploaded: 1, downloaded: 2, left: 100, wanted: 100 }])
+  t.deepEqual(requests[0]?.body.swarms, [{ id: ID, event: 'started', uploaded: 1, downloaded: 2, left: 100, wanted: 40 }])
   t.deepEqual(tracked.found, [{ peerId: peer.id, host: '10.0.0.7', port: 9, role: 'agent' }], 'not ourselves')
   await time.pass(60_000)
   t.is(requests.length, 3)
@@ -191,5 +160,77 @@ test('a node without swarms says that it is there', async (t) => {
     [[], []],
   )
   await announcer.stop()
+  await announcer.stop()
+})
+
+test('each swarm comes at its own interval, and the node shows every now and then that it is there', async (t) => {
+  const { announcer, time, requests } = setUp(({ swarms }) => ({
+    swarms: swarms.map(({ id, left }) => ({ id, interval: left > 0 ? 3 : 150, complete: 1, incomplete: 0, peers: [peer] })),
+  }))
+  announcer.track(swarm(0, parseInfoHash('aa'.repeat(20))))
+  const tracked = announcer.track(swarm(7))
+  await announcer.start()
+  await time.pass(10_000)
+  t.deepEqual(
+    requests.map(({ body }) => body.swarms.length),
+    [2, 1, 1, 1],
+  )
+  const stopped = tracked.stop()
+  await time.pass(100)
+  await stopped
+  const before = requests.length
+  await time.pass(100_000)
+  t.deepEqual(
+    requests.slice(before).map(({ body }) => body.swarms.length),
+    [0, 0, 0],
+    'nothing is due but the node itself',
+  )
+  await announcer.stop()
+})
+
+test('a tracker that has restarted hears of everything at once', async (t) => {
+  let epoch = '11'.repeat(8)
+  const heard: string[] = []
+  const { announcer, time, requests } = setUp(({ swarms }) => ({ epoch, swarms: swarms.map(({ id }) => ({ id, interval: 3_000, complete: 1, incomplete: 0, peers: [] })) }), {
+    onAnswer: (answer) => void heard.push(answer.epoch.slice(0, 2)),
+  })
+  for (let i = 0; i < 600; i++) announcer.track(swarm(0, parseInfoHash(i.toString(16).padStart(40, '0'))))
+  await announcer.start()
+  await time.pass(1_000)
+  const before = requests.length
+  epoch = '22'.repeat(8)
+  await time.pass(31_000)
+  const after = requests.slice(before).flatMap(({ body }) => body.swarms)
+  t.is(after.length, 600)
+  t.true(after.every(({ event }) => event === 'started'))
+  t.deepEqual([...new Set(heard)], ['11', '22'])
+  await announcer.stop()
+})
+
+test('what cannot be dialled is told with the next announce, once', async (t) => {
+  const { announcer, time, requests } = setUp(({ swarms }) => ({ swarms: swarms.map(({ id }) => ({ id, complete: 1, incomplete: 0, peers: [peer] })) }))
+  const tracked = announcer.track(swarm(7))
+  await announcer.start()
+  await time.pass(1_000)
+  tracked.unreachable(peer)
+  tracked.unreachable({ host: '10.9.9.9', port: 1 })
+  await time.pass(61_000)
+  t.deepEqual(
+    requests.map(({ body }) => body.unreachable),
+    [undefined, [peer.id], undefined],
+  )
+  await announcer.stop()
+})
+
+test('no more peers are asked for than are needed', async (t) => {
+  const { announcer, time, requests } = setUp(() => ({}))
+  announcer.track({ ...swarm(7), stats: () => ({ uploaded: 0, downloaded: 0, left: 7, peers: 11 }), transfer: () => ({ have: 'gA==', from: [] }) })
+  announcer.track({ ...swarm(0, parseInfoHash('aa'.repeat(20))), transfer: () => ({ have: '/w==' }) })
+  await announcer.start()
+  await time.pass(1_000)
+  t.deepEqual(requests[0]?.body.swarms.map(({ wanted, have }) => [wanted, have]).toSorted(), [
+    [20, undefined],
+    [29, 'gA=='],
+  ])
   await announcer.stop()
 })

@@ -1,5 +1,4 @@
 import test from 'ava'
-import type { Clock } from '../../common/lifecycle.ts'
 import { silentLogger } from '../../common/log.ts'
 import { createTracker } from '../../tracker/app.ts'
 import { visibleHosts, parseAdvertised, hostLiteral } from '../../tracker/addresses.ts'
@@ -7,23 +6,13 @@ import { createMembers } from '../../tracker/services/members.ts'
 import { createPeerStore } from '../../tracker/services/peer-store.ts'
 import { TRACKER_LIMITS } from '../../tracker/limits.ts'
 import { parseInfoHash } from '../../swarm/info-hash.ts'
+import { testClock } from './clocks.ts'
 import { getJson, HASH, OTHER_HASH, peerId, register, startTracker } from './trackers.ts'
 
 const key = { id: '0123456789abcdef', spki: 'AAAA' }
 
 function put(base: string, id: string, body: unknown): Promise<Response> {
   return fetch(`${base}/v1/seeders/${id}`, { method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
-}
-
-function testClock(): Clock & { pass(ms: number): void } {
-  let now = 1_000_000
-  return {
-    now: () => now,
-    monotonic: () => now,
-    pass(ms) {
-      now += ms
-    },
-  }
 }
 
 test('seeders are known by their heartbeats, and forgotten without', async (t) => {
@@ -78,7 +67,7 @@ test('limits are refused with a message, and silent peers expire', (t) => {
   if (!swarm) return t.fail()
   const join = (number: number): void => {
     const peer = store.touch({ id: peerId('agent', number), role: 'agent', seen: '10.0.0.1', port: 1, declared: [] })
-    store.announce(swarm, peer, { event: 'started', uploaded: 0, downloaded: 0, left: 1 })
+    store.announce(swarm, peer, { event: 'started', uploaded: 0, downloaded: 0, left: 1 }, 10_000)
   }
   join(1)
   join(2)

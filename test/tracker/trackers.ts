@@ -1,6 +1,8 @@
 import type { ExecutionContext } from 'ava'
 import { createTracker, type Tracker, type TrackerOptions } from '../../tracker/app.ts'
+import { createHttpClient } from '../../common/http/client.ts'
 import { silentLogger } from '../../common/log.ts'
+import { DIAL_BACK_MS, dialBack } from '../../tracker/services/dial-back.ts'
 
 export const HASH = 'ab'.repeat(20)
 export const OTHER_HASH = 'cd'.repeat(20)
@@ -11,9 +13,24 @@ export interface TestTracker {
   place: string
 }
 
-/** A tracker on a free loopback port. */
+/** Dials peers back as a tracker does; the ports in other tests are made up. */
+export function realDial(t: ExecutionContext): ReturnType<typeof dialBack> {
+  const http = createHttpClient({ connectMs: DIAL_BACK_MS, headersMs: DIAL_BACK_MS, idleMs: DIAL_BACK_MS })
+  t.teardown(() => http.close())
+  return dialBack(http)
+}
+
+/** A tracker on a free loopback port. It takes every peer for reachable. */
 export async function startTracker(t: ExecutionContext, options: Partial<TrackerOptions> = {}): Promise<TestTracker> {
-  const tracker = createTracker({ listen: { host: '127.0.0.1', port: 0 }, cluster: 'test', announceIntervalMs: 30_000, log: silentLogger, ...options })
+  const tracker = createTracker({
+    listen: { host: '127.0.0.1', port: 0 },
+    cluster: 'test',
+    announceIntervalMs: 30_000,
+    requestRate: 100_000,
+    dial: async () => true,
+    log: silentLogger,
+    ...options,
+  })
   await tracker.start()
   t.teardown(() => tracker.stop())
   const place = `127.0.0.1:${tracker.address.port}`

@@ -18,7 +18,7 @@ import { collect, randomBlob, temporaryStore } from '../../common/store/folder.t
 
 const UNIT = 16 * 1024
 const LENGTH = 10 * UNIT + 100
-const announcer: Announcer = { track: () => ({ completed() {}, hurry() {}, stop: async () => {} }), start: async () => {}, stop: async () => {} }
+const announcer: Announcer = { track: () => ({ completed() {}, hurry() {}, unreachable() {}, stop: async () => {} }), start: async () => {}, stop: async () => {} }
 
 interface Asked {
   seeder: ByteSpan[]
