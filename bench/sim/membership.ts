@@ -1,6 +1,6 @@
 import { announceDelay, HURRY_MIN_MS, peersWanted } from '../../swarm/announce-policy.ts'
 import { announceInterval, intervalSeconds } from '../../tracker/interval-policy.ts'
-import { choosePeers } from '../../tracker/peer-policy.ts'
+import { choosePeers, type PeerPool } from '../../tracker/peer-policy.ts'
 import { Link, type SimNode } from './node.ts'
 import { wayMs, type World } from './world.ts'
 
@@ -8,6 +8,7 @@ import { wayMs, type World } from './world.ts'
 const TRACKER_WAY_MS = 5
 /** Round trips from dialling to the first message: TCP and both handshakes. */
 const DIAL_WAYS = 4
+const NOBODY = { size: 0, at: () => 0 }
 
 export interface MembershipEvents {
   /** Both sides know what the other has. */
@@ -21,7 +22,8 @@ export class Membership {
   readonly #events: MembershipEvents
   /** The tracker's lists. */
   readonly #complete: SimNode[] = []
-  readonly #incomplete: SimNode[] = []
+  readonly #giving: SimNode[] = []
+  readonly #empty: SimNode[] = []
   readonly #places = new Map<SimNode, { list: SimNode[]; at: number }>()
   readonly #dialling = new Map<SimNode, number>()
 
@@ -57,30 +59,47 @@ export class Membership {
     if (node.state !== 'here') return
     const { scenario, random, queue } = this.#world
     this.#enlist(node)
-    const complete = this.#complete
-    const incomplete = this.#incomplete
-    const wanted = scenario.tuning.wanted ?? peersWanted(node.plan.role, node.complete ? 0 : 1)
-    const peers = choosePeers({
-      complete: complete.length,
-      incomplete: incomplete.length,
-      askerComplete: node.complete,
-      wanted: node.complete ? peersWanted(node.plan.role, 0) : wanted,
-      candidate: (index) => {
-        const peer = index < complete.length ? complete[index] : incomplete[index - complete.length]
-        return peer === node ? undefined : peer
-      },
-      random,
-    })
-    const others = complete.length + incomplete.length - 1
-    const interval = intervalSeconds(announceInterval({ baseMs: scenario.tuning.announceInterval, askerComplete: node.complete, others })) * 1000
+    const connected = node.links.size
+    const wanted = node.complete ? peersWanted(node.plan.role, 0, connected) : (scenario.tuning.wanted ?? peersWanted(node.plan.role, 1, connected))
+    const pool = this.#pool(node)
+    const asker = { complete: node.complete, zoned: false, racked: false }
+    const peers = choosePeers({ pool, asker, wanted, random }).map((candidate) => this.#candidate(candidate))
+    const lacking = this.#giving.length + this.#empty.length
+    const othersIncomplete = lacking - (node.complete ? 0 : 1)
+    const others = pool.size - 1
+    const baseMs = scenario.tuning.announceInterval
+    const interval = intervalSeconds(announceInterval({ baseMs, own: true, askerComplete: node.complete, others, othersIncomplete, hungry: lacking })) * 1000
     queue.after(TRACKER_WAY_MS, () => this.#hear(node, peers, interval))
   }
 
-  #hear(node: SimNode, peers: readonly SimNode[], interval: number): void {
+  /** Everybody as the tracker numbers them: those that have everything, something, nothing. */
+  #pool(node: SimNode): PeerPool {
+    const giving = this.#complete.length + this.#giving.length
+    return {
+      complete: this.#complete.length,
+      giving,
+      size: giving + this.#empty.length,
+      seeders: NOBODY,
+      zone: NOBODY,
+      usable: (candidate) => this.#candidate(candidate) !== node,
+      isSeeder: (candidate) => this.#candidate(candidate)?.plan.role === 'seeder',
+      inZone: () => false,
+      inRack: () => false,
+      load: () => 0,
+    }
+  }
+
+  #candidate(number: number): SimNode | undefined {
+    const { length } = this.#complete
+    if (number < length) return this.#complete[number]
+    return number < length + this.#giving.length ? this.#giving[number - length] : this.#empty[number - length - this.#giving.length]
+  }
+
+  #hear(node: SimNode, peers: readonly (SimNode | undefined)[], interval: number): void {
     if (node.state !== 'here') return
     const { random } = this.#world
     node.starved = peers.length === 0 && !node.complete ? node.starved + 1 : 0
-    for (const peer of peers) this.#dial(node, peer)
+    for (const peer of peers) if (peer) this.#dial(node, peer)
     this.#announceIn(node, announceDelay(interval, node.starved, random))
   }
 
@@ -131,7 +150,7 @@ export class Membership {
   }
 
   #enlist(node: SimNode): void {
-    const list = node.complete ? this.#complete : this.#incomplete
+    const list = node.complete ? this.#complete : node.have.count > 0 ? this.#giving : this.#empty
     if (this.#places.get(node)?.list === list) return
     this.#remove(node)
     this.#places.set(node, { list, at: list.length })
