@@ -12,7 +12,7 @@ const PACKAGES = {
   aria2c: 'aria2',
   ip: 'iproute2',
   iptables: 'iptables',
-  'transmission-cli': 'transmission-cli',
+  'transmission-daemon': 'transmission-daemon',
   'python3-libtorrent': 'python3-libtorrent',
 } as const
 export type Program = keyof typeof PACKAGES
