@@ -1,7 +1,7 @@
 import { hostname } from 'node:os'
 import type { ReportTotals } from '../common/api/reports.ts'
 import type { HostPort } from '../common/http/address.ts'
-import { createHttpClient } from '../common/http/client.ts'
+import { createHttpClient, type HttpClient } from '../common/http/client.ts'
 import { healthRoutes } from '../common/http/health.ts'
 import { createPortMux, type PortMux } from '../common/http/port-mux.ts'
 import { createHttpApp, type HttpApp } from '../common/http/server.ts'
@@ -9,8 +9,14 @@ import { servePorts } from '../common/http/serve-ports.ts'
 import { loadNodeId } from '../common/identity.ts'
 import { composeServices, onStop, systemClock, type Clock, type Service } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
+import type { Digest } from '../common/oci/digest.ts'
 import { createManifestCache } from '../common/oci/manifest-cache.ts'
+import { createCredentialStore } from '../common/oci/registry-credentials.ts'
 import { registryFront } from '../common/oci/registry-front.ts'
+import { createUpstreamManifests, type UpstreamManifests } from '../common/oci/registry-manifests.ts'
+import { createServable } from '../common/oci/registry-servable.ts'
+import { createRegistryUpstream } from '../common/oci/registry-upstream.ts'
+import { viaName } from '../common/oci/registry-via.ts'
 import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
 import { createTokenSource } from '../common/oci/token-source.ts'
 import { createUpstream } from '../common/oci/upstream.ts'
@@ -26,6 +32,7 @@ import { createAgentBackend } from './services/backend.ts'
 import { createCluster } from './services/cluster.ts'
 import { createCounters, type AgentCounters } from './services/counters.ts'
 import { createManifests } from './services/manifests.ts'
+import { createPeersHave } from './services/peers-have.ts'
 import { createPieceLog, type PieceLog } from './services/piece-log.ts'
 import { createPullReports, type PullReports } from './services/pull-reports.ts'
 import { createReaders } from './services/readers.ts'
@@ -41,6 +48,8 @@ const SEEDER_CONNECT_MS = 2_000
 const SEEDER_HEADERS_MS = 10_000
 /** Requests to upstream's one origin at a time, DESIGN: at most two connections an agent. */
 const UPSTREAM_CONNECTIONS = 2
+/** One exchange with upstream for a manifest: a runtime that hears no soon asks upstream itself. */
+const MANIFEST_TIMEOUT_MS = 10_000
 /** Rungs are given up after so many fruitless attempts, when no other has anything either. */
 const MAX_RUNG_FAILURES = 4
 /** A reader waits longer for one unit while others arrive than when nothing does. */
@@ -65,6 +74,10 @@ export interface AgentOptions {
   stallTimeoutMs: number
   /** Told whether others can connect to this node, as soon as a tracker knows and whenever that changes. */
   onReachable?: (reachable: boolean, observed: string) => void
+  /** How long a tag is believed, where upstream must be asked by this node itself. */
+  tagTtlMs: number
+  /** The last known meaning of a tag is served when nobody can say what it means now. */
+  serveStale: boolean
   log: Logger
   clock?: Clock
 }
@@ -79,11 +92,17 @@ export interface Agent extends Service {
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { store, log, trackers, clock = systemClock, stallTimeoutMs: idleMs } = options
   const nodeId = await loadNodeId(store.meta)
-  const upstreamHttp = createHttpClient({ connectMs: UPSTREAM_CONNECT_MS, headersMs: 3 * idleMs, idleMs, connections: UPSTREAM_CONNECTIONS })
-  const seederHttp = createHttpClient({ connectMs: SEEDER_CONNECT_MS, headersMs: SEEDER_HEADERS_MS, idleMs })
+  const via = viaName('agent', nodeId)
   const registries = createRegistries(options.registry, options.registries)
-  const upstream = createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock))
-  const client = createSeederClient(seederHttp)
+  const upstreamOptions = { connectMs: UPSTREAM_CONNECT_MS, headersMs: 3 * idleMs, idleMs, connections: UPSTREAM_CONNECTIONS, tlsFor: registries.tlsFor }
+  const upstreamHttp = createHttpClient(upstreamOptions)
+  // a manifest does not queue behind layers
+  const manifestHttp = createHttpClient(upstreamOptions)
+  const seederHttp = createHttpClient({ connectMs: SEEDER_CONNECT_MS, headersMs: SEEDER_HEADERS_MS, idleMs })
+  const credentials = createCredentialStore(clock)
+  const upstreamVia = (http: HttpClient) => createRegistryUpstream({ upstream: createUpstream(http, createTokenSource(http, clock)), credentials, via, clock, log })
+  const upstream = upstreamVia(upstreamHttp)
+  const client = createSeederClient(seederHttp, via)
   const local = options.localSeeder === undefined ? {} : { localSeeder: options.localSeeder }
   const cluster = createCluster({ trackers, ...local, http: seederHttp, clock, log: log.child({ component: 'cluster' }) })
   const counters = createCounters()
@@ -131,24 +150,38 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     })
   const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, pieceLog: counting(pieceLog, counters), log })
 
+  const cache = createManifestCache(store.meta)
+  const arrivingLength = (digest: Digest): number | undefined => side?.downloads.length(digest) ?? store.partial(digest)?.length
+  const peersHave = createPeersHave(seederHttp, cluster)
+  const manifests = createUpstreamManifests({
+    upstream: upstreamVia(manifestHttp),
+    cache,
+    tagTtlMs: options.tagTtlMs,
+    timeoutMs: MANIFEST_TIMEOUT_MS,
+    serveStale: options.serveStale,
+    servable: createServable(cache, async (digest) => store.has(digest) || arrivingLength(digest) !== undefined || (await peersHave(digest))),
+    clock,
+    log: log.child({ component: 'manifests' }),
+  })
   const backend = createAgentBackend({
     store,
-    manifests: createManifests({ cluster, client, upstream, cache: createManifestCache(store.meta), log }),
+    manifests: createManifests({ cluster, client, upstream: manifests, cache, log }),
     openBlob,
-    arrivingLength: (digest) => side?.downloads.length(digest) ?? store.partial(digest)?.length,
+    arrivingLength,
     cluster,
     client,
     upstream,
     log,
   })
-  registryFront(app.fastify, { backend, registries, log })
-  for (const each of new Set([app, peerApp])) commonRoutes(each, { nodeId, store, counters, side, waitingFor: cluster.waitingFor })
+  registryFront(app.fastify, { backend, registries, via, log })
+  for (const each of new Set([app, peerApp])) commonRoutes(each, { nodeId, store, counters, side, manifests, waitingFor: cluster.waitingFor })
 
   const bittorrent = side && { bittorrent: side.engine.accept.bind(side.engine) }
   const mux: PortMux = createPortMux(options.listen, { http: app.serve, ...(onePort ? bittorrent : {}) })
   const peerMux: PortMux | undefined = peers === undefined || onePort ? undefined : createPortMux(peers.listen, { http: peerApp.serve, ...bittorrent })
   const service = composeServices([
     onStop(() => upstreamHttp.close()),
+    onStop(() => manifestHttp.close()),
     onStop(() => seederHttp.close()),
     pieceLog,
     cluster,
@@ -175,11 +208,12 @@ interface CommonRoutes {
   store: Store
   counters: AgentCounters
   side: SwarmSide | undefined
+  manifests: UpstreamManifests
   waitingFor: () => readonly HostPort[]
 }
 
 /** What both the mirror's port and the peer port answer. */
-function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, waitingFor }: CommonRoutes): void {
+function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, manifests, waitingFor }: CommonRoutes): void {
   const live = () => {
     const { peers, uploaded } = side?.engine.stats() ?? { peers: 0, uploaded: 0 }
     return { downloads: side?.downloads.active ?? 0, swarms: side?.seeding.count ?? 0, peers, uploaded }
@@ -191,6 +225,7 @@ function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, wai
     swarms: () => live().swarms,
     peers: () => live().peers,
     uploaded: () => live().uploaded,
+    staleManifests: () => manifests.staleServed,
   })
   healthRoutes(fastify, () => waitingFor().map(({ host, port }) => `tracker ${host}:${port}`), metrics)
   recordRoutes(fastify, store)

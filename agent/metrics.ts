@@ -9,10 +9,11 @@ export interface AgentMetricsParts {
   swarms: () => number
   peers: () => number
   uploaded: () => number
+  staleManifests: () => number
 }
 
 /** All metrics of an agent. */
-export function agentMetrics({ store, counters, activeDownloads, swarms, peers, uploaded }: AgentMetricsParts): Registry {
+export function agentMetrics({ store, counters, activeDownloads, swarms, peers, uploaded, staleManifests }: AgentMetricsParts): Registry {
   const registry = createRegistry()
   const gauge = (name: string, help: string, read: () => number): void => addGauge(registry, name, help, read)
   gauge('pantala_agent_store_blobs', 'Complete blobs in the store', () => store.usage().blobs)
@@ -24,5 +25,6 @@ export function agentMetrics({ store, counters, activeDownloads, swarms, peers, 
   gauge('pantala_agent_received_peer_bytes', 'Verified bytes from other agents since the start', () => counters.peer)
   gauge('pantala_agent_received_seeder_bytes', 'Verified bytes from seeders since the start', () => counters.seeder)
   gauge('pantala_agent_received_upstream_bytes', 'Bytes from registries since the start', () => counters.upstream)
+  gauge('pantala_agent_stale_manifests', 'Manifests served without asking upstream because it failed, since the start', staleManifests)
   return registry
 }

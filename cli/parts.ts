@@ -34,6 +34,7 @@ export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'tra
     upstreamConnections: settings['upstream.connections'],
     upstreamTotalConnections: settings['upstream.totalConnections'],
     manifestTtlMs: settings['seeder.tagTtl'],
+    serveStale: settings['seeder.serveStale'],
     log: log.child({ part: 'seeder' }),
   }
 }
@@ -45,6 +46,8 @@ export function agentOptions({ settings, registries, log }: ServiceSettings): Om
     registries,
     smallBlobBytes: settings['agent.smallBlob'],
     stallTimeoutMs: settings['agent.stallTimeout'],
+    tagTtlMs: settings['agent.tagTtl'],
+    serveStale: settings['agent.serveStale'],
     log: log.child({ part: 'agent' }),
   }
 }

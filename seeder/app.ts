@@ -9,7 +9,12 @@ import { backgroundTask, composeServices, onStop, systemClock, type Clock, type 
 import type { Logger } from '../common/log.ts'
 import { createManifestCache } from '../common/oci/manifest-cache.ts'
 import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
+import { createCredentialStore } from '../common/oci/registry-credentials.ts'
 import { registryFront } from '../common/oci/registry-front.ts'
+import { createUpstreamManifests } from '../common/oci/registry-manifests.ts'
+import { createServable } from '../common/oci/registry-servable.ts'
+import { createRegistryUpstream } from '../common/oci/registry-upstream.ts'
+import { viaName } from '../common/oci/registry-via.ts'
 import { createTokenSource } from '../common/oci/token-source.ts'
 import { createUpstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
@@ -35,7 +40,6 @@ import { createConnectionBudget } from './services/connection-budget.ts'
 import { createLeaseClient } from './services/lease-client.ts'
 import { reportImages } from './services/image-reports.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
-import { createManifests } from './services/manifests.ts'
 import { createNeighbours } from './services/neighbours.ts'
 import { createPublications } from './services/publications.ts'
 import { createRegistryWatch } from './services/registry-watch.ts'
@@ -45,6 +49,8 @@ import { createSourcing } from './services/sourcing.ts'
 import { createTrackerLink } from './services/tracker-link.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
+/** One exchange with upstream for a manifest; agents give up sooner, what arrives is kept for their next question. */
+const MANIFEST_TIMEOUT_MS = 60_000
 const TRACKER_TIMEOUTS = { connectMs: 5_000, headersMs: 10_000, idleMs: 10_000 }
 /** Other seeders are near, and say something every two seconds. */
 const SEEDER_TIMEOUTS = { connectMs: 2_000, headersMs: 10_000, idleMs: 6_000 }
@@ -72,6 +78,8 @@ export interface SeederOptions {
   upstreamConnections: number
   upstreamTotalConnections: number
   manifestTtlMs: number
+  /** The last known meaning of a tag is served when upstream fails. */
+  serveStale: boolean
   log: Logger
   clock?: Clock
 }
@@ -88,11 +96,19 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const { store, log, clock = systemClock, cluster, trackers, advertiseIp } = options
   const nodeId = await loadNodeId(store.meta)
   const key = await loadSigningKey(store.meta)
-  const upstreamHttp = createHttpClient({ connectMs: CONNECT_TIMEOUT_MS, headersMs: options.upstreamIdleTimeoutMs, idleMs: options.upstreamIdleTimeoutMs })
-  const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
   const seederHttp = createHttpClient(SEEDER_TIMEOUTS)
+  const via = viaName('seeder', nodeId)
   const registries = createRegistries(options.registry, options.registries)
-  const upstream = createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock))
+  const { upstreamIdleTimeoutMs: idleMs } = options
+  const upstreamHttp = createHttpClient({ connectMs: CONNECT_TIMEOUT_MS, headersMs: idleMs, idleMs, tlsFor: registries.tlsFor })
+  const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
+  const upstream = createRegistryUpstream({
+    upstream: createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock)),
+    credentials: createCredentialStore(clock),
+    via,
+    clock,
+    log: log.child({ component: 'upstream' }),
+  })
 
   const peerId = createPeerId('seeder')
   const listenPort = (): number => mux.address.port
@@ -134,7 +150,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const links = trackers.map((tracker) => createTrackerLink({ tracker, seederId: nodeId, heartbeat, registrations, http: trackerHttp, log }))
   /** Those that are known to be away are not waited for. */
   const answering = (): HostPort[] => links.filter(({ away }) => !away).map(({ tracker }) => tracker)
-  const client = createSeederClient(seederHttp)
+  const client = createSeederClient(seederHttp, via)
   const neighbours = createNeighbours({ trackers: answering, seederId: nodeId, http: trackerHttp, log })
   const blobs = createBlobs({
     store,
@@ -155,14 +171,24 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     }),
     log: log.child({ component: 'ingest' }),
   })
-  const manifests = reportImages(createManifests({ upstream, cache: createManifestCache(store.meta), tagTtlMs: options.manifestTtlMs, clock, log }), reports, log)
+  const cache = createManifestCache(store.meta)
+  const manifests = createUpstreamManifests({
+    upstream,
+    cache,
+    tagTtlMs: options.manifestTtlMs,
+    timeoutMs: MANIFEST_TIMEOUT_MS,
+    serveStale: options.serveStale,
+    servable: createServable(cache, async (digest) => blobs.known(digest) !== undefined),
+    clock,
+    log: log.child({ component: 'manifests' }),
+  })
 
   const app = createHttpApp(log)
-  const metrics = seederMetrics({ store, engine, blobs, budget, seeding })
+  const metrics = seederMetrics({ store, engine, blobs, budget, seeding, manifests })
   healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
-  registryFront(app.fastify, { backend: createSeederBackend({ manifests, blobs, store, upstream }), registries, log })
+  registryFront(app.fastify, { backend: createSeederBackend({ manifests: reportImages(manifests, reports, log), blobs, store, upstream }), registries, via, log })
   const record = async (digest: Parameters<typeof publications.record>[0]) => (await seeds.record(digest)) ?? (await publications.record(digest))
-  blobRoutes(app.fastify, { blobs, record, registries, trackers, live: engine.live, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
+  blobRoutes(app.fastify, { blobs, record, registries, via, trackers, live: engine.live, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
   seedRoutes(app.fastify, seeds)
   statsRoutes(app.fastify, { store, engine, blobs, seeding, nodeId })
 

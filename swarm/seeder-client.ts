@@ -7,12 +7,14 @@ import { headerValue, type HttpClient, type HttpResponse } from '../common/http/
 import { requestJson } from '../common/http/json.ts'
 import { jsonLines } from '../common/http/ndjson.ts'
 import type { Digest } from '../common/oci/digest.ts'
+import { appendVia } from '../common/oci/registry-via.ts'
 import type { Registry } from '../common/oci/registry.ts'
 import { unitCount, type ByteSpan } from '../common/store/units.ts'
 
 /** The seeder answers when upstream has; a registry that needs longer is asked directly. */
 const OPEN_TIMEOUT_MS = 10_000
 const RECORD_TIMEOUT_MS = 5_000
+const ALIVE_TIMEOUT_MS = 1_500
 
 const parseDescriptor = parser(BlobDescriptor, "the seeder's answer")
 const parseRecord = parser(SignedRecord, 'blob record')
@@ -23,6 +25,8 @@ export interface Wanted {
   registry: Registry
   repository: string
   authorization?: string
+  /** The client's `Via`. */
+  via?: string
 }
 
 export interface UnitFollower {
@@ -45,20 +49,24 @@ export interface SeederClient {
   blob(seeder: HostPort, digest: Digest, wanted: Wanted, span: ByteSpan, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Any request below `/v2/<repository>/`, answered as it comes. */
   registry(seeder: HostPort, wanted: Wanted, path: string, init: { method: 'GET' | 'HEAD'; accept?: string; signal: AbortSignal }): Promise<HttpResponse>
+  /** Whether it answers at all, whatever its registry does. */
+  alive(seeder: HostPort, signal: AbortSignal): Promise<boolean>
 }
 
-export function createSeederClient(http: HttpClient): SeederClient {
+/** @param ownName - what this agent calls itself in `Via` */
+export function createSeederClient(http: HttpClient, ownName: string): SeederClient {
+  const passedOn = ({ authorization, via }: Wanted): Record<string, string> => ({ via: appendVia(via, ownName), ...(authorization === undefined ? {} : { authorization }) })
   const v2 = (seeder: HostPort, { registry, repository }: Wanted, path: string): string => {
     const url = new URL(`http://${formatHostPort(seeder)}/v2/${repository}/${path}`)
     url.searchParams.set('ns', registry.name)
     return url.href
   }
   return {
-    open: (seeder, digest, { registry, repository, authorization }, signal) =>
+    open: (seeder, digest, wanted, signal) =>
       requestJson(http, `http://${formatHostPort(seeder)}/v1/blobs/${digest}/open`, {
         method: 'POST',
-        headers: authorization === undefined ? {} : { authorization },
-        body: { registry: registry.name, repository },
+        headers: passedOn(wanted),
+        body: { registry: wanted.registry.name, repository: wanted.repository },
         headersMs: OPEN_TIMEOUT_MS,
         parse: parseDescriptor,
         signal,
@@ -78,8 +86,7 @@ export function createSeederClient(http: HttpClient): SeederClient {
         signal: AbortSignal.any([signal, AbortSignal.timeout(RECORD_TIMEOUT_MS)]),
       }),
     async blob(seeder, digest, wanted, span, signal) {
-      const { authorization } = wanted
-      const headers = { range: `bytes=${span.start}-${span.end - 1}`, ...(authorization === undefined ? {} : { authorization }) }
+      const headers = { range: `bytes=${span.start}-${span.end - 1}`, ...passedOn(wanted) }
       const response = await http.request(v2(seeder, wanted, `blobs/${digest}`), { headers, signal })
       const range = parseContentRange(headerValue(response.headers, 'content-range'))
       if (response.status === 206 && range?.span.start === span.start) return response.body
@@ -87,9 +94,17 @@ export function createSeederClient(http: HttpClient): SeederClient {
       throw new PantalaError('SEEDER_STATUS', `the seeder answered ${response.status} for bytes ${span.start}-${span.end - 1} of ${digest}, expected 206`, { status: 502 })
     },
     registry(seeder, wanted, path, { method, accept, signal }) {
-      const { authorization } = wanted
-      const headers = { ...(accept === undefined ? {} : { accept }), ...(authorization === undefined ? {} : { authorization }) }
+      const headers = { ...(accept === undefined ? {} : { accept }), ...passedOn(wanted) }
       return http.request(v2(seeder, wanted, path), { method, headers, signal, headersMs: OPEN_TIMEOUT_MS })
+    },
+    async alive(seeder, signal) {
+      try {
+        const response = await http.request(`http://${formatHostPort(seeder)}/healthz`, { signal, headersMs: ALIVE_TIMEOUT_MS })
+        await response.discard()
+        return response.status === 200
+      } catch {
+        return false
+      }
     },
   }
 }

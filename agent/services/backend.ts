@@ -8,7 +8,9 @@ import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import type { Store } from '../../common/store/store.ts'
 import type { Cluster } from './cluster.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
+import { openPersistently } from './open-persistently.ts'
 import { passThrough } from './pass-through.ts'
+import { createPromisedBlobs } from './promised-blobs.ts'
 import { openStored } from './stored.ts'
 
 export interface AgentBackendOptions {
@@ -27,11 +29,20 @@ export interface AgentBackendOptions {
 /** What stands behind the agent's `/v2/`. A manifest once served is a promise: blobs answer with bytes or 404, nothing else. */
 export function createAgentBackend(options: AgentBackendOptions): RegistryBackend {
   const { store, manifests, arrivingLength, cluster, client, upstream, log } = options
+  const promised = createPromisedBlobs()
   return {
-    manifest: manifests,
+    async manifest(request) {
+      const answer = await manifests(request)
+      if (answer.kind === 'manifest') promised.note(answer.manifest)
+      return answer
+    },
     async blob(request) {
       try {
-        return (await openStored(store, request.digest)) ?? (await openOrPass(options, request))
+        const { signal } = request
+        const open = async (): Promise<OpenBlob> => (await openStored(store, request.digest)) ?? (await openOrPass(options, request))
+        // whoever has its manifest from elsewhere will ask there for the blob, too
+        if (!promised.has(request.digest)) return await open()
+        return await openPersistently(open, { signal, now: () => performance.now(), random: Math.random })
       } catch (error) {
         throw notFound(error, request, log)
       }

@@ -110,8 +110,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
   }
 
   const plan = async (request: BlobRequest): Promise<Plan> => {
-    const { digest } = request
-    if (!distrusted.has(digest)) {
+    const { digest, registry, repository } = request
+    if (!distrusted.has(digest) && registry.rule(repository) !== 'direct') {
       const opened = await openAtSeeders({ cluster, client, log }, request, ending.signal)
       if (opened) {
         const { descriptor, node } = opened

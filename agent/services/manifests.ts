@@ -1,41 +1,46 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { PantalaError } from '../../common/errors.ts'
-import { headerValue, readBody } from '../../common/http/client.ts'
+import { formatHostPort } from '../../common/http/address.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
-import { digestOf } from '../../common/oci/digest.ts'
-import { fetchManifest } from '../../common/oci/fetch-manifest.ts'
+import { readManifest } from '../../common/oci/fetch-manifest.ts'
 import type { ManifestCache } from '../../common/oci/manifest-cache.ts'
-import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
-import type { Manifest, ManifestAnswer, ManifestRequest } from '../../common/oci/registry-backend.ts'
+import type { ManifestAnswer, ManifestRequest } from '../../common/oci/registry-backend.ts'
+import { requestKey, type UpstreamManifests } from '../../common/oci/registry-manifests.ts'
 import { referenceText } from '../../common/oci/registry-path.ts'
-import type { Upstream } from '../../common/oci/upstream.ts'
 import type { Cluster, Seeder } from './cluster.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
 
 /** A seeder that answers with these can not help, upstream itself may. */
-const SEEDER_TROUBLE = new Set([500, 502, 503, 504])
+const SEEDER_TROUBLE = new Set([408, 500, 502, 503, 504, 508])
 const MAX_SEEDERS_ASKED = 2
+/** A seeder that has said nothing for this long is asked whether it lives. */
+const DOUBT_MS = 2_000
+/** One that lives may wait for a slow registry, where asking the registry as well would not help, up to here. */
+const PATIENCE_MS = 10_000
 
 export interface ManifestsOptions {
   cluster: Cluster
   client: SeederClient
-  upstream: Upstream
+  /** Upstream, asked by this node itself. */
+  upstream: UpstreamManifests
   cache: ManifestCache
   log: Logger
 }
 
 /**
  * Manifests for this node's runtimes: by digest from the cache; else from a seeder, else from upstream, else the last known
- * meaning of the tag. Upstream's refusals pass through as they came, so that runtimes fall back cleanly.
+ * meaning of the tag. A manifest is where runtimes fall back cleanly, so refusals pass through as they came, and soon.
  */
 export function createManifests({ cluster, client, upstream, cache, log }: ManifestsOptions): (request: ManifestRequest) => Promise<ManifestAnswer> {
+  const flights = new Map<string, Promise<ManifestAnswer>>()
+
   const fromSeeders = async (request: ManifestRequest): Promise<ManifestAnswer | undefined> => {
     for (const seeder of (await cluster.seeders(request.repository)).slice(0, MAX_SEEDERS_ASKED)) {
       try {
-        const answer = await askSeeder(client, seeder, request)
+        const answer = await askPatiently(client, seeder, request)
         if (answer.kind === 'manifest' || !SEEDER_TROUBLE.has(answer.refusal.status)) return answer
         log.warn({ repository: request.repository, status: answer.refusal.status }, 'a seeder could not get a manifest')
       } catch (error) {
-        request.signal.throwIfAborted()
         if (error instanceof PantalaError && error.code.startsWith('HTTP_')) cluster.suspect(seeder)
         log.warn({ repository: request.repository, error: errorFields(error) }, 'a seeder could not be asked for a manifest')
       }
@@ -43,54 +48,49 @@ export function createManifests({ cluster, client, upstream, cache, log }: Manif
     return undefined
   }
 
-  const lastKnown = async (request: ManifestRequest): Promise<Manifest | undefined> => {
-    const { reference } = request
-    const digest = reference.kind === 'digest' ? reference.digest : await cache.tag(tagKey(request))
-    const manifest = digest && (await cache.get(digest))
-    return manifest && { ...manifest, stale: true }
-  }
-
-  const fromUpstream = async (request: ManifestRequest): Promise<ManifestAnswer> => {
-    try {
-      const answer = await fetchManifest(upstream, request, request.reference, request.accept, request.signal)
-      if (answer.kind === 'manifest' || (answer.refusal.status < 500 && answer.refusal.status !== 429)) return answer
-      const known = await lastKnown(request)
-      return known ? { kind: 'manifest', manifest: known } : answer
-    } catch (error) {
-      request.signal.throwIfAborted()
-      const known = await lastKnown(request)
-      if (known) return { kind: 'manifest', manifest: known }
-      throw error
-    }
-  }
-
-  return async (request) => {
-    const { reference } = request
+  const resolve = async (request: ManifestRequest): Promise<ManifestAnswer> => {
+    const { reference, registry, repository } = request
     const cached = reference.kind === 'digest' ? await cache.get(reference.digest) : undefined
     if (cached) return { kind: 'manifest', manifest: cached }
-    const answer = (await fromSeeders(request)) ?? (await fromUpstream(request))
-    if (answer.kind === 'manifest' && !answer.manifest.stale) {
-      await cache.put(answer.manifest)
-      if (reference.kind === 'tag') await cache.putTag(tagKey(request), answer.manifest.digest)
-    }
+    const answer = registry.rule(repository) === 'direct' ? undefined : await fromSeeders(request)
+    if (!answer) return upstream.get(request)
+    await upstream.learn(request, answer)
     return answer
+  }
+
+  return (request) => {
+    const key = requestKey(request)
+    const running = flights.get(key)
+    if (running) return running
+    // others may wait for the same: nobody who leaves ends it
+    const flight = resolve({ ...request, signal: new AbortController().signal }).finally(() => flights.delete(key))
+    flights.set(key, flight)
+    return flight
+  }
+}
+
+/** Asks a seeder; one that is silent is given up as soon as it turns out to be dead. */
+async function askPatiently(client: SeederClient, seeder: Seeder, request: ManifestRequest): Promise<ManifestAnswer> {
+  const ending = new AbortController()
+  const signal = ending.signal
+  const asked = askSeeder(client, seeder, { ...request, signal })
+  const silent = async (): Promise<never> => {
+    const dead = new PantalaError('HTTP_TIMEOUT', `the seeder ${formatHostPort(seeder)} does not answer`, { status: 504 })
+    await sleep(DOUBT_MS, undefined, { signal })
+    if (!(await client.alive(seeder, signal))) throw dead
+    await sleep(PATIENCE_MS - DOUBT_MS, undefined, { signal })
+    throw dead
+  }
+  try {
+    return await Promise.race([asked, silent()])
+  } finally {
+    asked.catch(() => {})
+    ending.abort(new Error('answered or given up'))
   }
 }
 
 async function askSeeder(client: SeederClient, seeder: Seeder, request: ManifestRequest): Promise<ManifestAnswer> {
   const { reference, accept, signal } = request
   const response = await client.registry(seeder, request, `manifests/${referenceText(reference)}`, { method: 'GET', accept, signal })
-  const body = await readBody(response, MAX_MANIFEST_BYTES)
-  if (response.status !== 200) return { kind: 'refused', refusal: { status: response.status, headers: response.headers, body } }
-  const digest = digestOf(body)
-  const mediaType = headerValue(response.headers, 'content-type')
-  if (mediaType === undefined || (reference.kind === 'digest' && reference.digest !== digest)) {
-    throw new PantalaError('DIGEST_MISMATCH', `the seeder sent a manifest with digest ${digest}, expected ${referenceText(reference)}`, { status: 502 })
-  }
-  const stale = headerValue(response.headers, 'warning')?.startsWith('110') === true
-  return { kind: 'manifest', manifest: { bytes: body, mediaType, digest, ...(stale ? { stale } : {}) } }
-}
-
-function tagKey({ registry, repository, reference, accept }: ManifestRequest): string {
-  return `${registry.name}/${repository}:${referenceText(reference)} ${accept}`
+  return readManifest(response, reference, `the seeder ${formatHostPort(seeder)}`)
 }

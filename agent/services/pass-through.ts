@@ -21,8 +21,8 @@ export interface PassThroughOptions {
  * here; the seeder stores them, and shares them from then on.
  */
 export async function passThrough({ cluster, client, upstream, log }: PassThroughOptions, request: BlobRequest): Promise<OpenBlob> {
-  const { digest, signal } = request
-  const [seeder] = await cluster.seeders(digest)
+  const { digest, registry, repository, signal } = request
+  const [seeder] = registry.rule(repository) === 'direct' ? [] : await cluster.seeders(digest)
   if (seeder) {
     try {
       const { status, headers, body, discard } = await client.registry(seeder, request, blobPath(digest), { method: 'GET', signal })

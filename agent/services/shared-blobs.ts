@@ -42,7 +42,7 @@ export function createSharedBlobs({ store, cluster, client, pieceLog, log }: Sha
   return async (request) => {
     const { digest } = request
     const opened = await openAtSeeders({ cluster, client, log }, request, request.signal)
-    if (!opened) throw new PantalaError('SEEDER_UNREACHABLE', 'the seeder in this process does not answer', { status: 502 })
+    if (!opened) throw new PantalaError('SEEDER_UNREACHABLE', 'the seeder in this process cannot open the blob; the log says why', { status: 502 })
     const partial = store.partial(digest)
     if (partial) {
       report(request, opened.node.host, partial)

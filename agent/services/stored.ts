@@ -6,5 +6,12 @@ import type { Store } from '../../common/store/store.ts'
 /** A complete blob of the store, open for a client; undefined when it is not there. */
 export async function openStored(store: Store, digest: Digest): Promise<(OpenBlob & { length: number }) | undefined> {
   const blob = await store.open(digest)
-  return blob && { length: blob.length, read: (span, signal) => readSpan(blob, span, { signal }), close: () => blob.close() }
+  return (
+    blob && {
+      length: blob.length,
+      read: (span, signal) => readSpan(blob, span, { signal }),
+      fill: (offset, into) => blob.read(offset, into),
+      close: () => blob.close(),
+    }
+  )
 }

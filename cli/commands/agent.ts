@@ -32,6 +32,8 @@ export const agentCommand: Command = {
     engine: ['agent.engine'],
     'small-blob': ['agent.smallBlob'],
     'stall-timeout': ['agent.stallTimeout'],
+    'tag-ttl': ['agent.tagTtl'],
+    'serve-stale': ['agent.serveStale'],
     ...COMMON_FLAGS,
   },
   positionals: [0, 0],

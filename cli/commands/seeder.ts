@@ -22,6 +22,7 @@ export const seederCommand: Command = {
     engine: ['seeder.engine'],
     'idle-timeout': ['seeder.idleTimeout'],
     'tag-ttl': ['seeder.tagTtl'],
+    'serve-stale': ['seeder.serveStale'],
     ...COMMON_FLAGS,
   },
   positionals: [0, 0],

@@ -16,6 +16,7 @@ export const SUPERNODE_FLAGS = {
   'request-rate': ['tracker.requestRate'],
   'idle-timeout': ['seeder.idleTimeout'],
   'tag-ttl': ['seeder.tagTtl'],
+  'serve-stale': ['seeder.serveStale'],
 } as const
 
 export const supernodeCommand: Command = {

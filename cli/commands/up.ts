@@ -23,6 +23,7 @@ export const upCommand: Command = {
     data: ['seeder.data'],
     'advertise-ip': ['seeder.advertiseIp', 'tracker.advertiseIp'],
     engine: ['seeder.engine'],
+    'serve-stale': ['seeder.serveStale', 'agent.serveStale'],
     ...COMMON_FLAGS,
   },
   positionals: [0, 0],

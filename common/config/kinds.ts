@@ -22,6 +22,8 @@ export interface KindTypes {
   count: number
   text: string
   level: LogLevel
+  /** `yes` or `no`. */
+  choice: boolean
   engine: 'native' | 'webtorrent'
   /** A zone or a rack. */
   label: string
@@ -60,6 +62,7 @@ export const KIND_HINTS: { readonly [K in Kind]: string } = {
   count: 'NUMBER',
   text: 'TEXT',
   level: LOG_LEVELS.join('|'),
+  choice: 'yes|no',
   engine: 'native|webtorrent',
   label: 'LABEL',
   zones: 'SUBNET=ZONE[/RACK],…',
@@ -103,6 +106,7 @@ export const PARSERS: { readonly [K in Kind]: (text: string) => KindTypes[K] } =
     return text
   },
   level: (text) => oneOf(text, LOG_LEVELS),
+  choice: (text) => ['yes', 'true'].includes(oneOf(text, ['yes', 'no', 'true', 'false'] as const)),
   engine: (text) => oneOf(text, ['native', 'webtorrent'] as const),
   label: (text) => {
     if (!LABEL.test(text)) throw new Error(`expected up to 63 letters, digits, dots, dashes and underscores, got ${shown(text)}`)

@@ -99,8 +99,8 @@ function readSection(section: string, entries: Record<string, unknown>, raw: Map
     }
     if (value === null) continue
     const text = Array.isArray(value) && LISTS.has(OPTIONS[key].kind) ? value.map(String).join(',') : value
-    if (typeof text === 'string' || typeof text === 'number') raw.set(key, { text: String(text), from: key })
-    else problems.push(`${key}: expected text or a number, got ${Array.isArray(value) ? 'a list' : typeof value}`)
+    if (typeof text === 'string' || typeof text === 'number' || typeof text === 'boolean') raw.set(key, { text: String(text), from: key })
+    else problems.push(`${key}: expected text, a number, yes or no, got ${Array.isArray(value) ? 'a list' : typeof value}`)
   }
 }
 

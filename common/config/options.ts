@@ -32,6 +32,7 @@ export const OPTIONS = {
   'seeder.engine': { kind: 'engine', default: 'native', description: 'What moves pieces between peers' },
   'seeder.idleTimeout': { kind: 'duration', default: '30s', min: '1s', description: 'A registry that sends nothing for this long is asked again' },
   'seeder.tagTtl': { kind: 'duration', default: '30s', description: 'How long a tag is believed before the registry is asked whether it moved' },
+  'seeder.serveStale': { kind: 'choice', default: 'yes', description: 'Serve the last known meaning of a tag while the registry fails or limits' },
 
   'agent.listen': { kind: 'address', default: '127.0.0.1:65001', description: 'Registry mirror for the runtimes of this node' },
   'agent.peerListen': { kind: 'address', default: '0.0.0.0:65002', description: 'Peers and HTTP of the agent; may be the same as listen' },
@@ -44,6 +45,8 @@ export const OPTIONS = {
   'agent.stallTimeout': { kind: 'duration', default: '10s', min: '100ms', description: 'A source that brings nothing for this long gives way to the next' },
   'agent.zone': { kind: 'label', description: 'Zone of this node: peers of the same zone are preferred' },
   'agent.rack': { kind: 'label', description: 'Rack of this node within its zone' },
+  'agent.tagTtl': { kind: 'duration', default: '30s', description: 'The same as seeder.tagTtl, for an agent that must ask the registry itself' },
+  'agent.serveStale': { kind: 'choice', default: 'yes', description: 'Serve the last known meaning of a tag while nobody can say what it means now' },
 
   'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob' },
   'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs' },

@@ -1,4 +1,5 @@
-import { Agent, request as undiciRequest, type Dispatcher } from 'undici'
+import { getCACertificates } from 'node:tls'
+import { Agent, Pool, request as undiciRequest, type Dispatcher } from 'undici'
 import { PantalaError, systemCode } from '../errors.ts'
 
 /** The door to the HTTP client library. */
@@ -15,6 +16,17 @@ export interface HttpTimeouts {
 export interface HttpClientOptions extends HttpTimeouts {
   /** Open connections per origin. */
   connections?: number
+  /** Certificates for an origin, beside those that the system trusts. */
+  tlsFor?: (origin: string) => ClientTls | undefined
+}
+
+/** PEM texts. Whoever answers is always verified. */
+export interface ClientTls {
+  /** Trusted beside the well-known authorities. */
+  ca?: string
+  /** This side's own certificate and its key. */
+  cert?: string
+  key?: string
 }
 
 export type HttpHeaders = Record<string, string | string[] | undefined>
@@ -52,13 +64,15 @@ export interface HttpClient {
 const DISCARD_LIMIT_BYTES = 64 * 1024
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const { connectMs, tlsFor } = options
   const agent = new Agent({
-    connect: { timeout: options.connectMs },
+    connect: { timeout: connectMs },
     headersTimeout: options.headersMs,
     bodyTimeout: options.idleMs,
     connections: options.connections ?? null,
     keepAliveTimeout: 30_000,
     pipelining: 1,
+    ...(tlsFor ? { factory: (origin, poolOptions) => new Pool(origin, { ...poolOptions, connect: { timeout: connectMs, ...tlsOptions(tlsFor(String(origin))) } }) } : {}),
   })
   return {
     async request(url, init = {}) {
@@ -89,6 +103,10 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
       await agent.destroy()
     },
   }
+}
+
+function tlsOptions({ ca, cert, key }: ClientTls = {}): { ca?: string[]; cert?: string; key?: string } {
+  return { ...(ca === undefined ? {} : { ca: [...getCACertificates('default'), ca] }), ...(cert === undefined || key === undefined ? {} : { cert, key }) }
 }
 
 async function* guardBody(body: AsyncIterable<Uint8Array>, url: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {

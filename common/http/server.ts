@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import { PantalaError } from '../errors.ts'
 import { errorFields, type Logger } from '../log.ts'
+import { ociError } from '../oci/oci-error.ts'
 
 /** The door to the HTTP server library. */
 export type { FastifyInstance, FastifyReply, FastifyRequest }
@@ -67,6 +68,7 @@ export function createHttpApp(log: Logger): HttpApp {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     exposeHeadRoutes: false,
     forceCloseConnections: true,
+    frameworkErrors: (_error, request, reply) => sendBadUrl(request, reply),
     serverFactory: (handler) => {
       httpServer = createServer({ headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: 0, keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS, noDelay: true }, handler)
       return httpServer
@@ -122,6 +124,13 @@ function refuseUnreadable(error: Error & { code?: string }, socket: Socket): voi
   // after an answer has begun these bytes would become part of it
   if (socket.writable && socket.bytesWritten === 0) socket.write(`${head.join('\r\n')}\r\n\r\n${body}`)
   socket.destroySoon()
+}
+
+/** A path that is no path: registry clients get the error body that they know. */
+function sendBadUrl(request: FastifyRequest, reply: FastifyReply): void {
+  const error = new PantalaError('NAME_INVALID', 'the path is not properly percent-encoded', { status: 400 })
+  const body = /^\/v2(\/|$)/.test(request.raw.url ?? '') ? ociError(error) : { error: { code: 'BAD_URL', message: error.message } }
+  void reply.code(error.status).send(body)
 }
 
 function sendError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {

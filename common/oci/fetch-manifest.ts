@@ -1,10 +1,15 @@
 import { PantalaError } from '../errors.ts'
-import { headerValue, readBody } from '../http/client.ts'
+import { headerValue, readBody, type HttpResponse } from '../http/client.ts'
 import { digestOf, isDigest, type Digest } from './digest.ts'
 import { MAX_MANIFEST_BYTES } from './media-types.ts'
 import type { ManifestAnswer } from './registry-backend.ts'
 import { referenceText, type Reference } from './registry-path.ts'
 import type { Upstream, UpstreamTarget } from './upstream.ts'
+
+/** What stands in `Content-Type` where nobody said what a manifest is; its own `mediaType` says more. */
+const VAGUE_TYPES = /^(application\/(json|octet-stream)|text\/plain)\s*(;|$)/i
+/** The digest of a signed schema 1 manifest is that of its payload. */
+const SIGNED_SCHEMA1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
 
 /**
  * Gets a manifest and checks it against its digest.
@@ -14,17 +19,27 @@ import type { Upstream, UpstreamTarget } from './upstream.ts'
 export async function fetchManifest(upstream: Upstream, target: UpstreamTarget, reference: Reference, accept: string, signal: AbortSignal): Promise<ManifestAnswer> {
   const headers = { accept, 'accept-encoding': 'identity' }
   const response = await upstream.request(target, `manifests/${referenceText(reference)}`, { method: 'GET', headers, signal })
+  return readManifest(response, reference, target.registry.name)
+}
+
+/**
+ * Reads an answer to a request for a manifest.
+ * @param who - that answered, for messages
+ */
+export async function readManifest(response: HttpResponse, reference: Reference, who: string): Promise<ManifestAnswer> {
+  const { status, headers } = response
   const body = await readBody(response, MAX_MANIFEST_BYTES)
-  if (response.status !== 200) return { kind: 'refused', refusal: { status: response.status, headers: response.headers, body } }
+  if (status !== 200) return { kind: 'refused', refusal: { status, headers, body } }
+  const mediaType = mediaTypeOf(headerValue(headers, 'content-type'), body)
+  if (mediaType === undefined)
+    throw new PantalaError('UPSTREAM_TYPE', `${who} sent something that is no manifest (${headerValue(headers, 'content-type') ?? 'without a type'})`, { status: 502 })
   const digest = digestOf(body)
-  if (reference.kind === 'digest' && reference.digest !== digest) {
-    throw new PantalaError('DIGEST_MISMATCH', `${target.registry.name} sent a manifest with digest ${digest}, expected ${reference.digest}`, { status: 502 })
+  const promised = reference.kind === 'digest' ? reference.digest : headerValue(headers, 'docker-content-digest')
+  if (promised !== undefined && isDigest(promised) && promised !== digest && mediaType !== SIGNED_SCHEMA1) {
+    throw new PantalaError('DIGEST_MISMATCH', `${who} sent a manifest with digest ${digest}, expected ${promised}`, { status: 502 })
   }
-  const mediaType = headerValue(response.headers, 'content-type') ?? mediaTypeIn(body)
-  if (mediaType === undefined) {
-    throw new PantalaError('UPSTREAM_TYPE', `${target.registry.name} sent a manifest without a media type`, { status: 502 })
-  }
-  return { kind: 'manifest', manifest: { bytes: body, mediaType, digest } }
+  const stale = headerValue(headers, 'warning')?.startsWith('110') === true
+  return { kind: 'manifest', manifest: { bytes: body, mediaType, digest, ...(stale ? { stale } : {}) } }
 }
 
 /** What a HEAD of a tag tells: the digest it means now, or a refusal's status. */
@@ -39,11 +54,16 @@ export async function headManifest(upstream: Upstream, target: UpstreamTarget, t
   return digest !== undefined && isDigest(digest) ? { kind: 'digest', digest } : { kind: 'unsaid' }
 }
 
-function mediaTypeIn(body: Uint8Array): string | undefined {
+/** The type as upstream says it; a page of a proxy or half a manifest has none. */
+function mediaTypeOf(header: string | undefined, body: Uint8Array): string | undefined {
+  let own: unknown
   try {
-    const { mediaType } = JSON.parse(Buffer.from(body).toString('utf8')) as { mediaType?: unknown }
-    return typeof mediaType === 'string' ? mediaType : undefined
+    const value: unknown = JSON.parse(Buffer.from(body).toString('utf8'))
+    if (value === null || typeof value !== 'object') return undefined
+    own = (value as { mediaType?: unknown }).mediaType
   } catch {
     return undefined
   }
+  if (header !== undefined && !VAGUE_TYPES.test(header)) return header
+  return typeof own === 'string' ? own : header
 }

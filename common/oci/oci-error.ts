@@ -11,7 +11,6 @@ const CODES_BY_STATUS: Record<number, string> = {
   403: 'DENIED',
   404: 'NAME_UNKNOWN',
   405: 'UNSUPPORTED',
-  416: 'BLOB_UPLOAD_INVALID',
   429: 'TOOMANYREQUESTS',
 }
 const SPEC_CODES = new Set([
@@ -21,6 +20,8 @@ const SPEC_CODES = new Set([
   'MANIFEST_UNKNOWN',
   'NAME_INVALID',
   'NAME_UNKNOWN',
+  // what the registry `distribution` calls it; the specification has no code for it
+  'RANGE_INVALID',
   'TAG_INVALID',
   'TOOMANYREQUESTS',
   'UNAUTHORIZED',

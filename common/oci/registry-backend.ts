@@ -8,6 +8,8 @@ import type { Registry } from './registry.ts'
 export interface RegistryCaller {
   /** The client's `Authorization` header as it came. */
   authorization?: string
+  /** Its `Via` header as it came: parts that have passed the request on. */
+  via?: string
   /** Aborts when the client has left. */
   signal: AbortSignal
 }
@@ -58,6 +60,8 @@ export interface OpenBlob {
   readonly length: number | undefined
   /** The bytes of the span in order. Ends short (throws) rather than with a wrong byte. */
   read(span: ByteSpan, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /** Of a blob that is all there: fills a buffer from an offset, which is quicker than `read`. */
+  fill?: (offset: number, into: Uint8Array) => Promise<void>
   /** Must be called once, whether it was read or not. */
   close(): Promise<void>
 }

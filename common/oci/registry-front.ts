@@ -1,31 +1,40 @@
-import { errorFields, type Logger } from '../log.ts'
 import { PantalaError } from '../errors.ts'
-import { contentRange, parseRange } from '../http/byte-range.ts'
+import { createBufferPool } from '../http/buffer-pool.ts'
 import { headerValue } from '../http/client.ts'
-import { clientSignal, sendBody } from '../http/send-body.ts'
+import { clientSignal } from '../http/send-body.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '../http/server.ts'
+import { errorFields, type Logger } from '../log.ts'
 import { ociError } from './oci-error.ts'
-import type { Manifest, Refusal, RegistryBackend } from './registry-backend.ts'
+import { API_VERSION, sendBlob, sendManifest, sendRelayed, type BlobAnswerParts } from './registry-answers.ts'
+import type { RegistryBackend, RegistryCaller } from './registry-backend.ts'
+import { rewriteNextLink } from './registry-link.ts'
 import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
 import type { Registries } from './registry.ts'
+import { requireNoLoop } from './registry-via.ts'
 
-const API_VERSION = { 'docker-distribution-api-version': 'registry/2.0' }
 const WRITE_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
-/** Headers of upstream's refusals that mean something to a client of ours. */
-const PASSED_HEADERS = ['content-type', 'www-authenticate', 'retry-after', 'ratelimit-limit', 'ratelimit-remaining', 'docker-ratelimit-source', 'link', 'oci-filters-applied']
+/** Read from disk and handed to a client at a time. */
+const BUFFER_BYTES = 256 * 1024
+const KEPT_BUFFERS = 32
+const MAX_QUERY_CHARS = 2048
+/** Longer than any list of types that a runtime sends. */
+const MAX_ACCEPT_CHARS = 4096
 
 export interface RegistryFrontOptions {
   backend: RegistryBackend
   registries: Registries
+  /** What this part calls itself in `Via`. */
+  via: string
   log: Logger
 }
 
 /** The read side of the OCI distribution API below `/v2/` (distribution-spec 1.1), for a seeder or an agent. */
 export function registryFront(app: FastifyInstance, options: RegistryFrontOptions): void {
-  const { log } = options
+  const { log, backend } = options
+  const parts: BlobAnswerParts = { backend, buffers: createBufferPool(BUFFER_BYTES, KEPT_BUFFERS), log }
   void app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => sendOciError(error, request, reply, log))
-    const answer = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answerRead(request, reply, options)
+    const answer = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answerRead(request, reply, options, parts)
     for (const url of ['/v2', '/v2/', '/v2/*']) {
       scope.route({ method: ['GET', 'HEAD'], url, handler: answer })
       scope.route({ method: [...WRITE_METHODS], url, handler: refuseWrite })
@@ -44,112 +53,59 @@ async function refuseWrite(_request: FastifyRequest, reply: FastifyReply): Promi
     .send(ociError(error))
 }
 
-async function answerRead(request: FastifyRequest, reply: FastifyReply, options: RegistryFrontOptions): Promise<unknown> {
-  const { backend, registries } = options
-  const [pathText = '', query = ''] = (request.raw.url ?? '').split('?', 2)
-  const parameters = new URLSearchParams(query)
-  const path = parseRegistryPath(pathText, parameters.get('ns') ?? undefined, registries)
-  const { authorization } = request.headers
-  const caller = { signal: clientSignal(reply.raw), ...(authorization === undefined ? {} : { authorization }) }
+async function answerRead(request: FastifyRequest, reply: FastifyReply, { backend, registries, via: ownName }: RegistryFrontOptions, parts: BlobAnswerParts): Promise<unknown> {
+  const { path: pathText, parameters } = splitUrl(request.raw.url ?? '')
+  const ns = parameters.get('ns') ?? undefined
+  const path = parseRegistryPath(pathText, ns, registries)
+  if (path.kind === 'base') return reply.headers(API_VERSION).send({})
+  requireNoLoop(request.headers.via, ownName)
+  const caller = callerOf(request, reply)
   switch (path.kind) {
-    case 'base':
-      return reply.headers(API_VERSION).send({})
     case 'manifest': {
-      const accept = acceptList(request)
-      const answer = await backend.manifest({ ...caller, ...path, accept })
-      return answer.kind === 'manifest' ? sendManifest(reply, request, answer.manifest) : sendRefusal(reply, request, answer.refusal)
+      const answer = await backend.manifest({ ...caller, ...path, accept: acceptList(request) })
+      return answer.kind === 'manifest' ? sendManifest(request, reply, answer.manifest) : sendRelayed(request, reply, answer.refusal)
     }
     case 'blob':
-      return answerBlob(request, reply, path, caller, options)
+      return sendBlob(request, reply, { ...caller, ...path }, parts)
     case 'tags':
     case 'referrers': {
       parameters.delete('ns')
-      const below = path.kind === 'tags' ? 'tags/list' : `referrers/${path.digest}`
+      const below = listBelow(path)
       const relayed = await backend.relay({ ...caller, ...path, path: parameters.size > 0 ? `${below}?${parameters}` : below })
-      return sendRefusal(reply, request, relayed)
+      return sendRelayed(request, reply, relayed, rewriteNextLink(headerValue(relayed.headers, 'link'), below, { path: pathText, ns }))
     }
   }
 }
 
-async function answerBlob(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  path: Extract<RegistryPath, { kind: 'blob' }>,
-  caller: { signal: AbortSignal; authorization?: string },
-  { backend, log }: RegistryFrontOptions,
-): Promise<unknown> {
-  const etag = `"${path.digest}"`
-  const base = { ...API_VERSION, 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes', 'docker-content-digest': path.digest, etag }
-  if (request.method === 'HEAD') {
-    const length = await backend.blobLength({ ...caller, ...path })
-    return reply.headers({ ...base, ...(length === undefined ? {} : { 'content-length': String(length) }) }).send()
-  }
-  const ifRange = request.headers['if-range']
-  const rangeHeader = ifRange === undefined || ifRange === etag ? request.headers.range : undefined
-  const blob = await backend.blob({ ...caller, ...path, ...(rangeHeader === undefined ? {} : { range: rangeHeader }) })
-  try {
-    if (blob.length === undefined) {
-      reply.hijack()
-      // in chunks; a client that asked for a range gets the whole (RFC 9110 §14.2)
-      const { 'accept-ranges': _none, ...plain } = base
-      reply.raw.writeHead(200, plain)
-      await sendBody(reply.raw, blob.read({ start: 0, end: Number.MAX_SAFE_INTEGER }, caller.signal)).catch((error: unknown) => {
-        log.warn({ digest: path.digest, error: errorFields(error) }, 'blob answer ended early')
-      })
-      return undefined
-    }
-    const range = parseRange(rangeHeader, blob.length)
-    if (range.kind === 'unsatisfiable') {
-      return await reply
-        .code(416)
-        .headers({ ...API_VERSION, 'content-range': `bytes */${blob.length}` })
-        .send(rangeError(blob.length))
-    }
-    const span = range.kind === 'part' ? range.span : { start: 0, end: blob.length }
-    const partly = range.kind === 'part' ? { 'content-range': contentRange(span, blob.length) } : {}
-    reply.hijack()
-    reply.raw.writeHead(range.kind === 'part' ? 206 : 200, { ...base, ...partly, 'content-length': span.end - span.start })
-    reply.raw.flushHeaders()
-    await sendBody(reply.raw, blob.read(span, caller.signal)).catch((error: unknown) => {
-      log.warn({ digest: path.digest, error: errorFields(error) }, 'blob answer ended early')
-    })
-    return undefined
-  } finally {
-    await blob.close()
-  }
+function listBelow(path: Extract<RegistryPath, { kind: 'tags' | 'referrers' }>): string {
+  return path.kind === 'tags' ? 'tags/list' : `referrers/${path.digest}`
 }
 
-function rangeError(length: number): unknown {
-  return ociError(new PantalaError('RANGE_INVALID', `the blob has ${length} bytes; the range starts behind its end`, { status: 416 }))
+function splitUrl(url: string): { path: string; parameters: URLSearchParams } {
+  const mark = url.indexOf('?')
+  const query = mark < 0 ? '' : url.slice(mark + 1)
+  if (query.length > MAX_QUERY_CHARS) throw new PantalaError('UNSUPPORTED', `expected a query of at most ${MAX_QUERY_CHARS} characters, got ${query.length}`, { status: 400 })
+  return { path: mark < 0 ? url : url.slice(0, mark), parameters: new URLSearchParams(query) }
 }
 
-function sendManifest(reply: FastifyReply, request: FastifyRequest, manifest: Manifest): FastifyReply {
-  void reply.headers({
-    ...API_VERSION,
-    'content-type': manifest.mediaType,
-    'docker-content-digest': manifest.digest,
-    etag: `"${manifest.digest}"`,
-    'content-length': String(manifest.bytes.length),
-    ...(manifest.stale ? { warning: '110 - "Response is Stale"' } : {}),
-  })
-  return request.method === 'HEAD' ? reply.send() : reply.send(Buffer.from(manifest.bytes.buffer, manifest.bytes.byteOffset, manifest.bytes.length))
+function callerOf(request: FastifyRequest, reply: FastifyReply): RegistryCaller {
+  const { authorization, via } = request.headers
+  return { signal: clientSignal(reply.raw), ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) }
 }
 
-function sendRefusal(reply: FastifyReply, request: FastifyRequest, { status, headers, body }: Refusal): FastifyReply {
-  for (const name of PASSED_HEADERS) {
-    const value = headerValue(headers, name)
-    if (value !== undefined) void reply.header(name, value)
-  }
-  void reply.code(status).headers(API_VERSION)
-  return request.method === 'HEAD' ? reply.send() : reply.send(Buffer.from(body.buffer, body.byteOffset, body.length))
-}
-
-/** All `Accept` lines as one list; Docker and Podman send one line per type. */
+/** All `Accept` lines as one list (Docker and Podman send one line per type): Node joins them. */
 function acceptList(request: FastifyRequest): string {
-  return request.headers.accept ?? '*/*'
+  const { accept = '*/*' } = request.headers
+  if (accept.length <= MAX_ACCEPT_CHARS) return accept
+  throw new PantalaError('UNSUPPORTED', `expected an Accept of at most ${MAX_ACCEPT_CHARS} characters, got ${accept.length}`, { status: 400 })
 }
 
 function sendOciError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Logger): void {
+  // nobody is there to hear it
+  if (reply.raw.destroyed || reply.raw.closed) {
+    reply.hijack()
+    return
+  }
   const known = error instanceof PantalaError ? error : undefined
   if (!known) log.error({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'request failed unexpectedly')
   else if (known.status >= 500) log.warn({ error: errorFields(error), method: request.method, path: request.url.split('?')[0] }, 'a request could not be served')

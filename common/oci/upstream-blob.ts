@@ -93,7 +93,7 @@ export function createUpstreamBlob(upstream: Upstream, digest: Digest, targets: 
         continue
       }
       accepted = target
-      if (response.status < 300 && !isOwn(response.url, registry)) place = { url: response.url, registry }
+      if (response.status < 300 && !registry.endpoints.some((endpoint) => isOwn(response.url, { endpoint }))) place = { url: response.url, registry }
       return { response, registry }
     }
     throw refusal ?? new PantalaError('UNAUTHORIZED', `nobody who may read ${digest} waits for it any more`, { status: 401 })

@@ -14,6 +14,8 @@ export interface UpstreamTarget {
   repository: string
   /** The client's own `Authorization` header; without it the registry's configured credential, or nobody's. */
   authorization?: string
+  /** The client's `Via`. */
+  via?: string
 }
 
 export interface UpstreamRequest {
@@ -92,7 +94,7 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
 }
 
 /** True for URLs of the registry itself: only they are sent its credentials. */
-export function isOwn(url: string, registry: Registry): boolean {
+export function isOwn(url: string, registry: Pick<Registry, 'endpoint'>): boolean {
   return new URL(url).origin === new URL(registry.endpoint).origin
 }
 

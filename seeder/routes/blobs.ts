@@ -6,7 +6,8 @@ import { clientSignal, sendBody } from '../../common/http/send-body.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
 import { parseDigest, type Digest } from '../../common/oci/digest.ts'
 import { unitCount } from '../../common/store/units.ts'
-import { parseRepository } from '../../common/oci/registry-path.ts'
+import { parseRepository, requireAllowed } from '../../common/oci/registry-path.ts'
+import { requireNoLoop } from '../../common/oci/registry-via.ts'
 import type { Registries } from '../../common/oci/registry.ts'
 import { buildTorrent } from '../../swarm/metainfo.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
@@ -24,6 +25,8 @@ export interface BlobRoutesOptions {
   /** The signed record of a blob or seeded file that is complete here. */
   record: (digest: Digest) => Promise<SignedRecord | undefined>
   registries: Registries
+  /** What this seeder calls itself in `Via`. */
+  via: string
   trackers: readonly HostPort[]
   /** The engine runs live swarms. */
   live: boolean
@@ -43,8 +46,10 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
       const digest = parseDigest(request.params.digest)
       const registry = registries.named(request.body.registry)
       const repository = parseRepository(request.body.repository, registry)
-      const { authorization } = request.headers
-      const blob = await blobs.open(digest, { registry, repository, ...(authorization === undefined ? {} : { authorization }) })
+      requireAllowed(registry, repository)
+      const { authorization, via } = request.headers
+      requireNoLoop(via, options.via)
+      const blob = await blobs.open(digest, { registry, repository, ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) })
       if (blob.state === 'spooling') throw lengthUnknown(digest)
       const signed = blob.state === 'complete' ? await record(digest) : undefined
       return describeBlob(digest, blob, signed, urls(request.headers.host), options.live)

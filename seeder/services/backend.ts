@@ -3,15 +3,15 @@ import { readBody, headerNumber } from '../../common/http/client.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
 import type { OpenBlob, RegistryBackend } from '../../common/oci/registry-backend.ts'
+import type { UpstreamManifests } from '../../common/oci/registry-manifests.ts'
 import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import { readSpan } from '../../common/store/read-span.ts'
 import type { Store } from '../../common/store/store.ts'
 import type { Blobs, SeederBlob } from './blobs.ts'
-import type { Manifests } from './manifests.ts'
 
 export interface SeederBackendOptions {
-  manifests: Manifests
+  manifests: Pick<UpstreamManifests, 'get'>
   blobs: Blobs
   store: Store
   upstream: Upstream
@@ -42,12 +42,8 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
       return length
     },
     async relay(request) {
-      const { status, headers, body } = await upstream.request(request, request.path, { method: 'GET', signal: request.signal }).then(async (response) => ({
-        status: response.status,
-        headers: response.headers,
-        body: await readBody(response, MAX_MANIFEST_BYTES),
-      }))
-      return { status, headers, body }
+      const response = await upstream.request(request, request.path, { method: 'GET', signal: request.signal })
+      return { status: response.status, headers: response.headers, body: await readBody(response, MAX_MANIFEST_BYTES) }
     },
   }
 }
@@ -69,6 +65,7 @@ async function openStored(store: Store, digest: Digest): Promise<OpenBlob> {
   return {
     length: blob.length,
     read: (span, signal) => readSpan(blob, span, { signal }),
+    fill: (offset, into) => blob.read(offset, into),
     close: () => blob.close(),
   }
 }

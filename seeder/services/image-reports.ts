@@ -1,15 +1,15 @@
 import { MAX_IMAGE_CHILDREN, type ImageReport } from '../../common/api/reports.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import { parseDigest, type Digest } from '../../common/oci/digest.ts'
+import type { UpstreamManifests } from '../../common/oci/registry-manifests.ts'
 import type { Manifest, ManifestRequest } from '../../common/oci/registry-backend.ts'
 import type { Reports } from '../../swarm/reports.ts'
-import type { Manifests } from './manifests.ts'
 
 /** Images that need not be reported again; the oldest are forgotten first. */
 const MAX_REPORTED = 5_000
 
 /** Tells the trackers what each manifest that is served is called and holds, so that people find blobs by image. */
-export function reportImages(manifests: Manifests, reports: Pick<Reports, 'image'>, log: Logger): Manifests {
+export function reportImages(manifests: Pick<UpstreamManifests, 'get'>, reports: Pick<Reports, 'image'>, log: Logger): Pick<UpstreamManifests, 'get'> {
   const reported = new Set<string>()
 
   const report = (request: ManifestRequest, manifest: Manifest): void => {

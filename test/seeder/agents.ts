@@ -21,6 +21,8 @@ export async function startTestAgent(t: ExecutionContext, change: Partial<AgentO
     peers: { listen: { host: '127.0.0.1', port: 0 }, engine: 'native', maxConnections: 50 },
     smallBlobBytes: 256 * 1024,
     stallTimeoutMs: 5_000,
+    tagTtlMs: 30_000,
+    serveStale: true,
     log: silentLogger,
     ...change,
     store,

@@ -25,6 +25,7 @@ export async function startSeeder(t: ExecutionContext, registry: string, change:
     upstreamConnections: 4,
     upstreamTotalConnections: 64,
     manifestTtlMs: 30_000,
+    serveStale: true,
     log: silentLogger,
     ...change,
     store,

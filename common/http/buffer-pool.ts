@@ -1,0 +1,19 @@
+/** Buffers of one size that are used again: fresh memory costs more than copying into warm memory. */
+export interface BufferPool {
+  readonly bytes: number
+  take(): Buffer
+  /** Gives a buffer back; nobody may use it any more. */
+  give(buffer: Buffer): void
+}
+
+/** @param kept - buffers that are kept when nobody needs them */
+export function createBufferPool(bytes: number, kept: number): BufferPool {
+  const free: Buffer[] = []
+  return {
+    bytes,
+    take: () => free.pop() ?? Buffer.allocUnsafeSlow(bytes),
+    give(buffer) {
+      if (free.length < kept) free.push(buffer)
+    },
+  }
+}

@@ -1,0 +1,36 @@
+/** A map of bounded size: when it is full, what was used least recently goes. */
+export class LruMap<K, V> {
+  readonly #entries = new Map<K, V>()
+  readonly #limit: number
+
+  /** @param limit - entries */
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  get(key: K): V | undefined {
+    const value = this.#entries.get(key)
+    if (value === undefined) return undefined
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    return value
+  }
+
+  set(key: K, value: V): void {
+    this.#entries.delete(key)
+    this.#entries.set(key, value)
+    if (this.#entries.size <= this.#limit) return
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest)
+      return
+    }
+  }
+
+  delete(key: K): void {
+    this.#entries.delete(key)
+  }
+}
