@@ -7,6 +7,7 @@ import { agentCommand } from './commands/agent.ts'
 import { configCheckCommand } from './commands/config-check.ts'
 import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
+import { mirrorConfigCommand } from './commands/mirror-config.ts'
 import { seedCommand } from './commands/seed.ts'
 import { seedListCommand, seedRemoveCommand } from './commands/seed-catalogue.ts'
 import { seederCommand } from './commands/seeder.ts'
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   seedCommand,
   explainCommand,
   statsCommand,
+  mirrorConfigCommand,
   configCheckCommand,
 ]
 
