@@ -32,14 +32,22 @@ export interface TestImage {
   size: number
 }
 
+/** A static program that is the image's first layer, and what a container of it runs. */
+export interface Program {
+  bytes: Uint8Array
+  /** Its path in the image, without a slash before it. */
+  path: string
+  command: readonly string[]
+}
+
 /** An OCI layout on disk with images of its own, not compressible, different in each test. */
 export interface Layout {
   readonly dir: string
-  add(tag: string, layerSizes?: readonly number[], platform?: string): Promise<TestImage>
+  add(tag: string, layerSizes?: readonly number[], platform?: string, program?: Program): Promise<TestImage>
   /** An index over images that were added. */
   addIndex(tag: string, images: readonly { image: TestImage; architecture: string }[]): Promise<string>
-  /** Pushes a tag, everything below an index included. */
-  push(tag: string, place: string, repository: string, format?: 'oci' | 'v2s2'): Promise<void>
+  /** Pushes a tag, everything below an index included; under another name if one is given. */
+  push(tag: string, place: string, repository: string, format?: 'oci' | 'v2s2', as?: string): Promise<void>
 }
 
 export async function createLayout(t: ExecutionContext): Promise<Layout> {
@@ -59,15 +67,18 @@ export async function createLayout(t: ExecutionContext): Promise<Layout> {
   }
   return {
     dir,
-    async add(name, layerSizes = LAYER_SIZES, architecture = 'amd64') {
+    async add(name, layerSizes = LAYER_SIZES, architecture = 'amd64', program) {
       const layers: Descriptor[] = []
       const diffs: string[] = []
-      for (const [index, size] of layerSizes.entries()) {
-        const tar = tarOf(`file-${index}`, randomBytes(size))
+      const files = layerSizes.map((size, index) => tarOf(`file-${index}`, randomBytes(size)))
+      for (const tar of program ? [tarOf(program.path, program.bytes, 0o755), ...files] : files) {
         diffs.push(`sha256:${createHash('sha256').update(tar).digest('hex')}`)
         layers.push(await put(OCI.layer, gzipSync(tar, { level: 1 })))
       }
-      const config = await put(OCI.config, Buffer.from(JSON.stringify({ architecture, os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: diffs } })))
+      const config = await put(
+        OCI.config,
+        Buffer.from(JSON.stringify({ architecture, os: 'linux', config: program ? { Cmd: program.command } : {}, rootfs: { type: 'layers', diff_ids: diffs } })),
+      )
       const manifest = await put(OCI.manifest, Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: OCI.manifest, config, layers })))
       await tag(name, manifest)
       const blobs = [config, ...layers]
@@ -82,18 +93,18 @@ export async function createLayout(t: ExecutionContext): Promise<Layout> {
       await tag(name, index)
       return index.digest
     },
-    async push(name, place, repository, format) {
+    async push(name, place, repository, format, as = name) {
       const options = format === undefined ? ['--preserve-digests'] : ['--format', format]
-      await succeed(t, 'skopeo', ['copy', '-q', '--all', ...options, '--dest-tls-verify=false', `oci:${dir}:${name}`, `docker://${place}/${repository}:${name}`])
+      await succeed(t, 'skopeo', ['copy', '-q', '--all', ...options, '--dest-tls-verify=false', `oci:${dir}:${name}`, `docker://${place}/${repository}:${as}`])
     },
   }
 }
 
 /** A tar archive of one file (POSIX ustar). */
-function tarOf(name: string, content: Uint8Array): Buffer {
+function tarOf(name: string, content: Uint8Array, mode = 0o644): Buffer {
   const header = Buffer.alloc(512)
   header.write(name, 0)
-  header.write('0000644\0' + '0000000\0' + '0000000\0', 100)
+  header.write(`${mode.toString(8).padStart(7, '0')}\0${'0000000\0'.repeat(2)}`, 100)
   header.write(`${content.length.toString(8).padStart(11, '0')}\0`, 124)
   header.write('00000000000\0', 136)
   header.write('        ', 148)

@@ -23,6 +23,8 @@ export interface SeenRequest {
 export interface TestRegistry {
   /** For pushes; not recorded. */
   readonly direct: string
+  /** Folder of its blobs. */
+  readonly storage: string
   /** `127.0.0.1:PORT` of the recording proxy. */
   readonly place: string
   readonly url: string
@@ -39,19 +41,25 @@ export interface RegistryOptions {
   /** Where the proxy listens; a free loopback port otherwise. */
   host?: string
   port?: number
+  /** The blobs of another one, which may run as well. */
+  storage?: string
+  /** The `auth` part of its configuration, as YAML on one line. */
+  auth?: string
 }
 
-export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', port }: RegistryOptions = {}): Promise<TestRegistry> {
+export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', port, storage, auth }: RegistryOptions = {}): Promise<TestRegistry> {
   const dir = await temporaryFolder(t)
+  const blobs = storage ?? join(dir, 'storage')
   const direct = `127.0.0.1:${await freePort()}`
-  const config = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${join(dir, 'storage')}}}\nhttp: {addr: ${direct}}\n`
-  await writeFile(join(dir, 'config.yml'), config)
+  const config = `version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: ${blobs}}}\nhttp: {addr: ${direct}}\n`
+  await writeFile(join(dir, 'config.yml'), auth === undefined ? config : `${config}auth: ${auth}\n`)
   start(t, 'docker-registry', ['serve', join(dir, 'config.yml')])
-  await eventually('the registry answers', () => answers(`http://${direct}/v2/`))
+  await eventually('the registry answers', () => answers(`http://${direct}/`))
   const proxyPort = port ?? (await freePort(host))
   const seen: SeenRequest[] = []
   const registry: TestRegistry = {
     direct,
+    storage: blobs,
     place: `${host}:${proxyPort}`,
     url: `http://${host}:${proxyPort}`,
     seen,
