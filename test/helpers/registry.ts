@@ -65,9 +65,9 @@ export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', p
     seen,
     blobGets() {
       const counts = new Map<string, number>()
-      for (const { method, path, sent, total } of seen) {
+      for (const { method, path, status, sent, total } of seen) {
         const digest = /\/blobs\/(sha256:[0-9a-f]{64})$/.exec(path)?.[1]
-        if (method === 'GET' && digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + sent / Math.max(1, total))
+        if (method === 'GET' && status < 300 && digest !== undefined) counts.set(digest, (counts.get(digest) ?? 0) + sent / Math.max(1, total))
       }
       return new Map([...counts].map(([digest, times]) => [digest, Math.round(times * 100) / 100]))
     },

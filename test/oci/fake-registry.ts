@@ -113,7 +113,7 @@ function send(request: IncomingMessage, response: ServerResponse, bytes: Uint8Ar
 function sendPart(request: IncomingMessage, response: ServerResponse, blob: Uint8Array): void {
   const [, first, last] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? []
   const headers = { 'content-type': 'application/octet-stream', 'accept-ranges': 'bytes' }
-  if (first === undefined) {
+  if (first === undefined || blob.length === 0) {
     send(request, response, blob, headers)
     return
   }

@@ -53,11 +53,12 @@ test('blobs: whole, ranges, If-Range, HEAD, unknown', async (t) => {
     const digest = registry.addBlob(bytes)
     const path = `/v2/team/app/blobs/${digest}`
     for (const { name, base } of await startMirrors(t, registry.url)) {
+      const before = registry.count(new RegExp(digest), 'GET')
       const head = await ask(base, path, { method: 'HEAD' })
+      t.is(registry.count(new RegExp(digest), 'GET'), before, 'HEAD downloads nothing')
       t.is(head.status, 200, name)
       t.is(head.headers['content-length'], String(size))
       t.is(head.headers['docker-content-digest'], digest)
-      t.is(registry.count(new RegExp(digest), 'GET'), name === 'seeder' ? 0 : name === 'agent' ? 1 : 1, 'HEAD downloads nothing')
       const whole = await ask(base, path)
       t.deepEqual(whole.body, bytes)
       t.is(whole.headers['accept-ranges'], 'bytes')
