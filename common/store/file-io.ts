@@ -2,6 +2,9 @@ import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 
+/** Larger writes have the kernel look for large free pages, which costs several times as much (docs/decisions/008). */
+const WRITE_BYTES = 512 * 1024
+
 /** Fills `into` from `position`. @throws {PantalaError} `STORE_FAILED` on a disk error or when the file ends before */
 export async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < into.length; ) {
@@ -14,7 +17,7 @@ export async function readFully(file: FileHandle, into: Uint8Array, position: nu
 /** Writes all of `bytes` at `position`. @throws {PantalaError} `STORE_FULL`, `STORE_FAILED` */
 export async function writeFully(file: FileHandle, bytes: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, position + at).catch(rethrow)
+    const { bytesWritten } = await file.write(bytes, at, Math.min(WRITE_BYTES, bytes.length - at), position + at).catch(rethrow)
     at += bytesWritten
   }
 }

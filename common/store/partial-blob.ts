@@ -1,17 +1,14 @@
 import { createHash } from 'node:crypto'
 import { rename, rm } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { setImmediate as turn } from 'node:timers/promises'
 import { PantalaError } from '../errors.ts'
 import { digestFromHash, type Digest } from '../oci/digest.ts'
 import { readFully, rethrow, storeError, syncFolder, writeFully } from './file-io.ts'
 import { createLazyFile, type LazyFile } from './lazy-file.ts'
+import { SequentialHash } from './sequential-hash.ts'
 import type { UnitTable } from './unit-table.ts'
 import { unitCount, unitSpan, type UnitStorage } from './units.ts'
 import { Waiters } from './waiters.ts'
-
-/** What is hashed at a time for the sequential SHA-256, and read back from disk: between two portions the network has its turn. */
-const PORTION_BYTES = 512 * 1024
 
 /** A blob that is being downloaded: units come in any order, and one SHA-256 follows behind in sequence. */
 export interface PartialBlob extends UnitStorage {
@@ -24,8 +21,7 @@ export interface PartialBlob extends UnitStorage {
   readonly readBack: number
   /** `verified`: SHA-256 over the whole has matched. `committed`: the blob stands in the store. `ended`: discarded or released. */
   readonly state: 'arriving' | 'verified' | 'committed' | 'ended'
-  /** @param sha256 - of the bytes, when the caller has it already */
-  write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void>
+  write(index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<void>
   /** Resolves when the unit is there; rejects with the reason of {@link discard} or the signal's. */
   waitFor(index: number, signal: AbortSignal): Promise<void>
   /** Resolves once SHA-256 over the whole blob has matched; rejects like {@link waitFor}. */
@@ -70,7 +66,6 @@ export class PartialFile implements PartialBlob {
   readonly length: number
   readonly unit: number
   readonly generation: string
-  readBack = 0
   state: PartialBlob['state'] = 'arriving'
   readonly #init: PartialInit
   readonly #file: LazyFile
@@ -78,10 +73,8 @@ export class PartialFile implements PartialBlob {
   readonly #writing = new Map<number, Promise<void>>()
   readonly #waiters = new Waiters()
   readonly #listeners = new Set<(index: number) => void>()
-  readonly #sha256 = createHash('sha256')
-  #hashed = 0
-  #taken = 0
-  #following: Promise<void> | undefined
+  readonly #sha256: SequentialHash
+  #lastWrite = Promise.resolve()
   #committing: Promise<void> | undefined
   #endReason: unknown
 
@@ -92,11 +85,23 @@ export class PartialFile implements PartialBlob {
     this.unit = init.unit
     this.generation = init.generation
     this.#present = new Set(init.present)
+    this.#sha256 = new SequentialHash({
+      length: this.length,
+      unit: this.unit,
+      has: (index) => this.#present.has(index) && this.state === 'arriving',
+      read: (into, position) => this.#file.use((file) => readFully(file, into, position)),
+      onBytes: init.onBytes,
+      onFailure: (error) => this.discard(storeError(error)),
+    })
     this.#file = createLazyFile(() => (this.state === 'committed' ? init.files.blob : init.files.data), 'r+')
   }
 
   get missing(): number {
     return unitCount(this.length, this.unit) - this.#present.size
+  }
+
+  get readBack(): number {
+    return this.#sha256.readBack
   }
 
   has(index: number): boolean {
@@ -108,12 +113,12 @@ export class PartialFile implements PartialBlob {
     await this.#file.use((file) => readFully(file, into, offset))
   }
 
-  async write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void> {
+  async write(index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<void> {
     this.#check()
     if (this.#present.has(index) || this.state !== 'arriving') return
     const running = this.#writing.get(index)
     if (running) return running
-    const writing = this.#store(index, bytes, sha256).finally(() => this.#writing.delete(index))
+    const writing = this.#store(index, bytes, digest).finally(() => this.#writing.delete(index))
     this.#writing.set(index, writing)
     await writing
   }
@@ -146,71 +151,40 @@ export class PartialFile implements PartialBlob {
     await this.#end(reason)
   }
 
-  async #store(index: number, bytes: Uint8Array, sha256: Uint8Array = createHash('sha256').update(bytes).digest()): Promise<void> {
+  async #store(index: number, bytes: Uint8Array, digest: Uint8Array = createHash('sha256').update(bytes).digest()): Promise<void> {
     const { start, end } = unitSpan(index, this.length, this.unit)
     if (start < 0 || bytes.length !== end - start) {
       throw new PantalaError('BAD_UNIT', `unit ${index} of ${this.digest} has ${end - start} bytes, got ${bytes.length}`)
     }
-    await this.#file.use((file) => writeFully(file, bytes, start))
-    await this.#init.table.set(index, sha256)
-    this.#check()
+    const hashing = this.#sha256.offer(index, bytes)
+    try {
+      await this.#inTurn(() => this.#file.use((file) => writeFully(file, bytes, start)))
+      await this.#init.table.set(index, digest)
+      this.#check()
+    } catch (error) {
+      this.#sha256.withdraw(index)
+      throw error
+    }
     this.#present.add(index)
     for (const listener of this.#listeners) listener(index)
     this.#waiters.wakeReady()
-    if (index === this.#hashed && !this.#following) {
-      this.#following = this.#lead(bytes).finally(() => {
-        this.#following = undefined
-      })
-      await this.#following
-    }
-    this.#follow()
+    await hashing
+    this.#sha256.follow()
   }
 
-  /** Hashes a unit that came in its turn while it is in memory. */
-  async #lead(bytes: Uint8Array): Promise<void> {
-    for (let at = 0; at < bytes.length; at += PORTION_BYTES) {
-      if (at > 0) await turn()
-      this.#take(bytes.subarray(at, at + PORTION_BYTES))
-    }
-    this.#hashed++
-  }
-
-  /** Brings the sequential hash up to the first unit that is missing. */
-  #follow(): void {
-    if (this.#following || !this.#present.has(this.#hashed)) return
-    this.#following = this.#hashFromDisk()
-      .catch((error: unknown) => this.discard(storeError(error)))
-      .finally(() => {
-        this.#following = undefined
-      })
-  }
-
-  #take(bytes: Uint8Array): void {
-    this.#sha256.update(bytes)
-    this.#init.onBytes?.(bytes, this.#taken)
-    this.#taken += bytes.length
-  }
-
-  async #hashFromDisk(): Promise<void> {
-    const buffer = Buffer.allocUnsafe(Math.min(PORTION_BYTES, this.unit))
-    while (this.#present.has(this.#hashed) && this.state === 'arriving') {
-      const { start, end } = unitSpan(this.#hashed, this.length, this.unit)
-      for (let at = start; at < end; at += buffer.length) {
-        const chunk = buffer.subarray(0, Math.min(buffer.length, end - at))
-        await this.#file.use((file) => readFully(file, chunk, at))
-        this.#take(chunk)
-        this.readBack += chunk.length
-      }
-      this.#hashed++
-    }
+  /** The kernel lets one in at a time for each file; the others would spin. */
+  async #inTurn(write: () => Promise<void>): Promise<void> {
+    const turn = this.#lastWrite.then(write)
+    this.#lastWrite = turn.catch(() => {})
+    await turn
   }
 
   async #commit(): Promise<void> {
     this.#check()
     if (this.missing > 0) throw new PantalaError('BLOB_INCOMPLETE', `${this.digest} still lacks ${this.missing} units`)
-    for (this.#follow(); this.#following; this.#follow()) await this.#following
+    await this.#sha256.settled()
     this.#check()
-    const found = digestFromHash(this.#sha256)
+    const found = digestFromHash(this.#sha256.hash)
     if (found !== this.digest) {
       const error = new PantalaError('DIGEST_MISMATCH', `expected ${this.digest}, the bytes have ${found}: they were discarded`, {
         status: 502,

@@ -3,6 +3,8 @@ import { open } from 'node:fs/promises'
 import { readFully } from './file-io.ts'
 import { unitSpan } from './units.ts'
 
+const SHA1_BYTES = 20
+
 /**
  * Reads every unit that a table of an earlier process claims, and hashes it.
  * @returns the indices whose bytes match; empty also when the data file is missing or of another length
@@ -19,7 +21,13 @@ export async function checkClaims(path: string, hashes: readonly (Uint8Array | u
       const { start, end } = unitSpan(index, length, unit)
       const bytes = buffer.subarray(0, end - start)
       await readFully(file, bytes, start)
-      if (createHash('sha256').update(bytes).digest().equals(claimed)) present.push(index)
+      if (
+        createHash(claimed.length === SHA1_BYTES ? 'sha1' : 'sha256')
+          .update(bytes)
+          .digest()
+          .equals(claimed)
+      )
+        present.push(index)
     }
     return present
   } finally {

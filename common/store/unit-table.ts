@@ -4,15 +4,17 @@ import { readFully, rethrow, writeFully } from './file-io.ts'
 const MAGIC = 'PANTALA1'
 const HEADER_BYTES = 32
 const HASH_BYTES = 32
+const SHA1_BYTES = 20
 
 /**
- * Which units of a partial blob are present, on disk: after a header, the SHA-256 of each unit, zeros while it is absent.
+ * Which units of a partial blob are present, on disk: after a header, 32 bytes for each unit: its SHA-256, or its SHA-1 and
+ * zeros behind it, or nothing but zeros while it is absent.
  * A hash is written after its unit's bytes. What it claims is checked against the bytes when a download is resumed, so
  * neither a crash nor a power cut can make it lie.
  */
 export interface UnitTable {
-  /** Records a unit whose bytes were written. */
-  set(index: number, sha256: Uint8Array): Promise<void>
+  /** Records a unit whose bytes were written. @param digest - SHA-256 or SHA-1 */
+  set(index: number, digest: Uint8Array): Promise<void>
   close(): Promise<void>
 }
 
@@ -41,14 +43,20 @@ export async function openUnitTable(path: string, length: number, unit: number):
   }
   const hashes = Array.from({ length: units }, (_, index) => {
     const hash = content.subarray(HEADER_BYTES + index * HASH_BYTES, HEADER_BYTES + (index + 1) * HASH_BYTES)
-    return hash.some((byte) => byte !== 0) ? hash : undefined
+    if (!hash.some((byte) => byte !== 0)) return undefined
+    return hash.subarray(SHA1_BYTES).some((byte) => byte !== 0) ? hash : hash.subarray(0, SHA1_BYTES)
   })
   return { table: table(file), hashes }
 }
 
 function table(file: FileHandle): UnitTable {
   return {
-    set: (index, sha256) => writeFully(file, sha256, HEADER_BYTES + index * HASH_BYTES),
+    async set(index, digest) {
+      // over what may have stood there before
+      const entry = Buffer.alloc(HASH_BYTES)
+      entry.set(digest)
+      await writeFully(file, entry, HEADER_BYTES + index * HASH_BYTES)
+    },
     close: () => file.close(),
   }
 }

@@ -12,9 +12,9 @@ export interface UnitStorage {
   read(offset: number, into: Uint8Array): Promise<void>
   /**
    * Stores a whole verified unit; it is present when the promise resolves. Writing a present unit again does nothing.
-   * @param sha256 - of the bytes, when the caller has it already
+   * @param digest - of the bytes, when the caller has it already: SHA-256 or SHA-1, told apart by their length
    */
-  write(index: number, bytes: Uint8Array, sha256?: Uint8Array): Promise<void>
+  write(index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<void>
 }
 
 /** A half-open range of bytes within a blob: `start` included, `end` excluded. */

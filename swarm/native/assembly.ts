@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto'
 import { unitSpan, type ByteSpan } from '../../common/store/units.ts'
 
 /** Blocks are multiples of this, except the last of a blob. */
@@ -10,19 +11,22 @@ export interface BlockSource<P> {
   span: ByteSpan
 }
 
-/** One unit on its way, in slots of 16 KiB that different peers may fill. */
+/** One unit on its way, in slots of 16 KiB that different peers may fill. It is hashed as it comes, while the bytes are in the processor's cache. */
 export class Assembly<P> {
   readonly index: number
   readonly span: ByteSpan
   readonly buffer: Buffer
   readonly sources: BlockSource<P>[] = []
   readonly #arrived: Uint8Array
+  readonly #hash: Hash
+  #hashed = 0
   #left: number
 
-  constructor(index: number, length: number, unit: number, buffer: Buffer) {
+  constructor(index: number, length: number, unit: number, buffer: Buffer, hash: Hash) {
     this.index = index
     this.span = unitSpan(index, length, unit)
     this.buffer = buffer
+    this.#hash = hash
     this.#left = Math.ceil(this.size / SLOT_BYTES)
     this.#arrived = new Uint8Array(this.#left)
   }
@@ -40,10 +44,11 @@ export class Assembly<P> {
     return Math.min(this.size, this.#left * SLOT_BYTES)
   }
 
-  /** Where bytes from `start` (of the blob) belong. */
-  target(start: number, length: number): Buffer {
+  /** Where bytes from `start` (of the blob) belong; undefined when some of them are there: what is hashed does not change any more. */
+  target(start: number, length: number): Buffer | undefined {
     const at = start - this.span.start
-    return this.buffer.subarray(at, at + length)
+    const arrived = this.#arrived.subarray(at / SLOT_BYTES, Math.ceil((at + length) / SLOT_BYTES))
+    return arrived.includes(1) ? undefined : this.buffer.subarray(at, at + length)
   }
 
   add(from: P, start: number, length: number): void {
@@ -54,6 +59,7 @@ export class Assembly<P> {
       this.#arrived[slot] = 1
       this.#left--
     }
+    this.#hashOn()
     const last = this.sources.at(-1)
     if (last?.from === from && last.span.end === start) last.span.end = start + length
     else this.sources.push({ from, span: { start, end: start + length } })
@@ -72,5 +78,19 @@ export class Assembly<P> {
 
   bytes(): Buffer {
     return this.buffer.subarray(0, this.size)
+  }
+
+  /** Of the whole unit; once. */
+  digest(): Buffer {
+    return this.#hash.digest()
+  }
+
+  /** Up to the first byte that is missing. */
+  #hashOn(): void {
+    let slot = this.#hashed / SLOT_BYTES
+    while (this.#arrived[slot] === 1) slot++
+    const end = Math.min(slot * SLOT_BYTES, this.size)
+    if (end > this.#hashed) this.#hash.update(this.buffer.subarray(this.#hashed, end))
+    this.#hashed = slot * SLOT_BYTES
   }
 }

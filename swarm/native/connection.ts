@@ -3,6 +3,7 @@ import type { PeerAddress } from '../engine.ts'
 import { encodeHandshake, HANDSHAKE_BYTES, parseHandshake, type Handshake } from './handshake.ts'
 import type { InfoHash } from '../info-hash.ts'
 import { blockMessage, have, KEEP_ALIVE, MESSAGE, pieceHead, plain, withPayload, type BlockRequest } from './messages.ts'
+import { readInto } from './shared-buffer.ts'
 import { WireParser, type WireHandler } from './wire-parser.ts'
 
 /** Until both handshakes are through. */
@@ -39,15 +40,22 @@ export class Connection {
   readonly #parser: WireParser
   readonly #handler: ConnectionHandler
   readonly #keepAlive: NodeJS.Timeout
+  #early: Uint8Array | undefined
   #error: Error | undefined
 
-  constructor(socket: Socket, { peerId, fast, extensions }: Handshake, address: PeerAddress, dialled: boolean, handler: ConnectionHandler, bitfieldBytes: number) {
+  /**
+   * @param before - is given up for another socket object over the same connection
+   * @param buffer - shared by all connections
+   */
+  constructor(before: Socket, buffer: Uint8Array, { peerId, fast, extensions }: Handshake, address: PeerAddress, dialled: boolean, handler: ConnectionHandler, bitfieldBytes: number) {
     this.peerId = peerId
     this.address = address
     this.dialled = dialled
     this.fast = fast
     this.extensions = extensions
+    const { socket, early } = readInto(buffer, before, (bytes) => this.#take(bytes))
     this.#socket = socket
+    this.#early = early
     this.#handler = handler
     this.#parser = new WireParser(handler, bitfieldBytes)
     socket.setNoDelay(true)
@@ -67,8 +75,8 @@ export class Connection {
   /** Begins to read; what came behind the handshake is taken first. */
   start(early: Uint8Array): void {
     if (early.length > 0) this.#take(early)
-    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk))
-    this.#socket.resume()
+    if (this.#early) this.#take(this.#early)
+    this.#early = undefined
   }
 
   get open(): boolean {

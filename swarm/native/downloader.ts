@@ -1,11 +1,11 @@
 import type { Assembly } from './assembly.ts'
-import { Assignments } from './assignments.ts'
+import type { Assignments } from './assignments.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
 import { hasStopped, sends, stopped } from './patience.ts'
 import { pickUnit } from './picker.ts'
 import type { RateLimit } from './rate-limit.ts'
-import { requestWindow, unitsAtOnce } from './request-policy.ts'
+import { requestWindow } from './request-policy.ts'
 import { ask, cancel, firstByte, unask } from './requests.ts'
 import { takeOver } from './takeover.ts'
 import type { Units } from './units.ts'
@@ -22,12 +22,11 @@ export interface DownloaderOptions {
   peers: () => Iterable<Peer>
   availability: (unit: number) => number
   limit: RateLimit
+  assignments: Assignments
   /** All bytes of a unit are there. */
   onWhole: (assembly: Assembly<Peer>) => void
   /** So many grants of a peer are not used. */
   onPass: (peer: Peer, count: number) => void
-  /** The unit must come from one peer alone. */
-  contested: (unit: number) => boolean
   /** Bytes that came for nothing. */
   onWaste: (bytes: number) => void
   now: () => number
@@ -37,16 +36,14 @@ export interface DownloaderOptions {
 /** Asks peers for units, whole ones from one peer each, and puts their blocks together. */
 export class Downloader {
   readonly #options: DownloaderOptions
-  readonly #maxUnits: number
   readonly #assignments: Assignments
   #wish: { first: number; end: number } | undefined
   #retry: NodeJS.Timeout | undefined
+  readonly #fillAll = (): void => this.fillAll()
 
   constructor(options: DownloaderOptions) {
-    const { storage } = options.units
     this.#options = options
-    this.#maxUnits = unitsAtOnce(storage.unit)
-    this.#assignments = new Assignments(storage, this.#maxUnits, options.contested)
+    this.#assignments = options.assignments
   }
 
   wish(first: number, end: number): void {
@@ -86,8 +83,9 @@ export class Downloader {
     const start = firstByte(peer, block)
     const assignment = this.#assignment(peer, start)
     if (peer.requested.get(start) !== block.length || !assignment) return undefined
-    peer.receiving = start
-    return this.#assignments.assembly(assignment).target(start, block.length)
+    const target = this.#assignments.assembly(assignment).target(start, block.length)
+    if (target) peer.receiving = start
+    return target
   }
 
   arrived(peer: Peer, block: BlockRequest): void {
@@ -178,6 +176,7 @@ export class Downloader {
 
   stop(): void {
     clearTimeout(this.#retry)
+    this.#assignments.end(this.#fillAll)
   }
 
   #askBlock(peer: Peer): boolean {
@@ -198,23 +197,29 @@ export class Downloader {
   #assign(peer: Peer): boolean {
     const { units, availability, random, now } = this.#options
     if (!this.#mayAsk(peer)) return false
-    const index =
-      this.#assignments.size + units.writing < this.#maxUnits
-        ? pickUnit({
-            count: units.count,
-            wanted: (unit) => units.wanted(unit) && !this.#assignments.has(unit),
-            offered: (unit) => peer.offers(unit),
-            availability,
-            // a reader does not wait for a peer that sends nothing
-            wish: peer.snubbed ? undefined : this.#wish,
-            random,
-          })
-        : undefined
+    const index = this.#assignments.roomForAnother(this.#fillAll)
+      ? pickUnit({
+          count: units.count,
+          wanted: (unit) => units.wanted(unit) && !this.#assignments.has(unit),
+          offered: (unit) => peer.offers(unit),
+          availability,
+          wish: this.#wishOf(peer),
+          random,
+        })
+      : undefined
     const chosen = index ?? (peer.assigned.size === 0 && !peer.snubbed ? this.#takeOver(peer) : undefined)
     if (chosen === undefined) return false
     if (peer.grants) peer.credit--
     this.#assignments.assign(peer, chosen, now())
     return true
+  }
+
+  #wishOf(peer: Peer): { first: number; end: number } | undefined {
+    // a reader does not wait for a peer that sends nothing
+    if (peer.snubbed) return undefined
+    // with nobody to trade with, order spares reading back for the hash over the whole
+    const { peers, units } = this.#options
+    return [...peers()].length === 1 ? { first: this.#wish?.first ?? 0, end: units.count } : this.#wish
   }
 
   /** A peer that grants is asked for what it has granted, another for what it sends in a while. */

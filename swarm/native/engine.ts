@@ -8,7 +8,10 @@ import type { InfoHash } from '../info-hash.ts'
 import { hashesOf } from '../open-spec.ts'
 import { peerRole } from '../peer-id.ts'
 import { readHandshake, sendHandshake } from './connection.ts'
+import { BufferPool } from './buffer-pool.ts'
 import { GrantPlaces } from './grants.ts'
+import { MemoryBudget } from './memory-budget.ts'
+import { READ_BYTES } from './shared-buffer.ts'
 import { RateLimit } from './rate-limit.ts'
 import { ReadCache } from './read-cache.ts'
 import { TotalWindow } from './upload-window.ts'
@@ -20,6 +23,10 @@ const MAX_HALF_OPEN = 30
 /** Connections of others whose handshake has not come; the one that has waited longest gives way. */
 const MAX_UNDECIDED = 100
 const TICK_MS = 500
+/** Kept for the next units and blocks of all swarms. */
+const MAX_POOLED_BYTES = 32 * 1024 * 1024
+/** Units on their way in all swarms together; a swarm's own limit is in the request policy. */
+const MAX_BUFFERED_BYTES = 96 * 1024 * 1024
 
 export interface NativeOptions {
   /** 20 bytes as 40 hex digits. */
@@ -31,6 +38,8 @@ export interface NativeOptions {
   /** Bytes per second. */
   uploadLimit?: number
   downloadLimit?: number
+  /** Memory for units on their way, in all swarms together. */
+  maxBufferedBytes?: number
   log: Logger
   now?: () => number
   random?: () => number
@@ -53,17 +62,32 @@ class NativeEngine implements SwarmEngine {
   readonly #undecided = new Set<Socket>()
   /** The same for sockets that we dialled. */
   readonly #dialled = new Set<Socket>()
+  readonly #pool: BufferPool
   #dialling = 0
   #connections = 0
   #tick: NodeJS.Timeout | undefined
   #state: 'idle' | 'running' = 'idle'
 
-  constructor({ peerId, listenPort = () => undefined, maxConnections, uploadLimit, downloadLimit, log, now = () => performance.now(), random = Math.random }: NativeOptions) {
+  constructor({
+    peerId,
+    listenPort = () => undefined,
+    maxConnections,
+    uploadLimit,
+    downloadLimit,
+    maxBufferedBytes = MAX_BUFFERED_BYTES,
+    log,
+    now = () => performance.now(),
+    random = Math.random,
+  }: NativeOptions) {
     this.peerId = peerId
     this.#maxConnections = maxConnections
+    this.#pool = new BufferPool(MAX_POOLED_BYTES, now)
     this.#context = {
       peerId,
       listenPort,
+      pool: this.#pool,
+      budget: new MemoryBudget(maxBufferedBytes),
+      readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       uploadWindow: new TotalWindow(),
       grantPlaces: new GrantPlaces(),
       readCache: new ReadCache(),
@@ -87,6 +111,7 @@ class NativeEngine implements SwarmEngine {
     if (this.#state === 'running') return
     this.#state = 'running'
     this.#tick = setInterval(() => {
+      this.#pool.trim()
       for (const swarm of this.#swarms.values()) swarm.tick()
     }, TICK_MS)
     this.#tick.unref()

@@ -31,9 +31,10 @@ export class Intake {
     const { units, onStored, onLiar, onFailure, onSettled } = this.#options
     const { index, size } = assembly
     try {
-      const sha256 = units.check(index, assembly.bytes())
+      const digest = assembly.digest()
+      units.check(index, size, digest)
       for (const liar of this.#suspects.matched(index, assembly.bytes())) onLiar(liar)
-      if (await units.store(index, assembly.bytes(), sha256)) onStored({ index, sources: sourcesOf(assembly) }, size)
+      if (await units.store(index, assembly.bytes(), digest)) onStored({ index, sources: sourcesOf(assembly) }, size)
     } catch (error) {
       if (error instanceof PantalaError && error.code === 'UNIT_MISMATCH') this.#mismatch(assembly)
       else onFailure(error)

@@ -27,6 +27,8 @@ const LASTING_MS = 10_000
 export interface PeerSetOptions {
   peerId: string
   listenPort: () => number | undefined
+  /** Into which all connections read. */
+  readBuffer: Uint8Array
   /** Shared with those who go through the peers. */
   peers: Set<Peer>
   views: readonly View[]
@@ -69,7 +71,7 @@ export class PeerSet implements ProtocolEvents {
 
   /** Takes over a connection after both handshakes. */
   adopt(socket: Socket, handshake: Handshake, early: Uint8Array, address: PeerAddress, dialled: boolean): void {
-    const { views, units, downloader, uploader, dialler, peers, listenPort, onConnections, now, log } = this.#options
+    const { views, units, downloader, uploader, dialler, peers, readBuffer, listenPort, onConnections, now, log } = this.#options
     const view = views.find(({ id }) => id === handshake.id)
     if (!view) {
       socket.destroy()
@@ -89,7 +91,7 @@ export class PeerSet implements ProtocolEvents {
       onDrain: () => uploader.pump(),
       onClose: (error) => this.#onClose(peer, error),
     }
-    const connection = new Connection(socket, handshake, address, dialled, handler, Math.ceil(view.pieces / 8))
+    const connection = new Connection(socket, readBuffer, handshake, address, dialled, handler, Math.ceil(view.pieces / 8))
     const peer = new Peer(connection, view, now())
     peers.add(peer)
     onConnections(1)

@@ -6,14 +6,15 @@ import { piecesPresent } from './view.ts'
 import { MAX_BLOCK_BYTES } from './wire-parser.ts'
 
 /** Blocks that we ask for and serve between our own. */
-export const OWN_BLOCK_BYTES = 128 * 1024
+export const OWN_BLOCK_BYTES = 256 * 1024
 const OWN_REQUESTS = 512
 const EXTENDED_HANDSHAKE = 0
 const WANT_BYTES = 9
 const ACK_BYTES = 9
 const GRANT_BYTES = 2
-/** Less than this is not worth an acknowledgement. */
+/** Less than this, or than what comes in this time, is not worth an acknowledgement. */
 export const ACK_AFTER_BYTES = 32 * 1024
+const ACK_AFTER_SECONDS = 0.001
 
 /** What the swarm does about a peer's messages. */
 export interface ProtocolEvents {
@@ -163,7 +164,8 @@ export function sayPass({ connection, passId }: Peer, count: number): void {
 /** Tells a peer of ours that bytes of blocks have come. @param all - even if they are few */
 export function acknowledge(peer: Peer, all: boolean, now: number): void {
   const { connection, ackId, unacknowledged } = peer
-  if (ackId === undefined || unacknowledged === 0 || (!all && unacknowledged < ACK_AFTER_BYTES)) return
+  if (ackId === undefined || unacknowledged === 0) return
+  if (!all && unacknowledged < Math.max(ACK_AFTER_BYTES, peer.rate.value(now) * ACK_AFTER_SECONDS)) return
   const payload = Buffer.alloc(ACK_BYTES)
   payload[0] = ackId
   payload.writeUInt32BE(unacknowledged, 1)

@@ -6,12 +6,15 @@ import type { PeerAddress, PeerStats, Swarm, SwarmSpec, SwarmStats, UnitEvent, U
 import type { InfoHash } from '../info-hash.ts'
 import { createListeners } from '../listeners.ts'
 import { torrentBeside } from '../open-spec.ts'
+import { Assignments } from './assignments.ts'
 import { Availability } from './availability.ts'
+import type { BufferPool } from './buffer-pool.ts'
 import { Dialler } from './dialler.ts'
 import { Downloader } from './downloader.ts'
 import { Grants, type GrantPlaces } from './grants.ts'
 import type { Handshake } from './handshake.ts'
 import { Intake } from './intake.ts'
+import type { MemoryBudget } from './memory-budget.ts'
 import type { Peer } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import { sayGrant, sayPass } from './protocol.ts'
@@ -35,6 +38,11 @@ export interface SwarmContext {
   grantPlaces: GrantPlaces
   readCache: ReadCache
   downloadLimit: RateLimit
+  pool: BufferPool
+  /** For units on their way. */
+  budget: MemoryBudget
+  /** Into which all connections read. */
+  readBuffer: Uint8Array
   totals: { uploaded: number; downloaded: number }
   /** A connection has been taken over (1) or has ended (-1). */
   onConnections: (change: 1 | -1) => void
@@ -119,6 +127,7 @@ export class NativeSwarm implements Swarm {
     this.#peers = new PeerSet({
       peerId,
       listenPort,
+      readBuffer: context.readBuffer,
       peers: this.#connected,
       views: this.#views,
       units,
@@ -144,10 +153,11 @@ export class NativeSwarm implements Swarm {
   }
 
   async writeUnit(index: number, bytes: Uint8Array): Promise<void> {
-    const sha256 = this.#units.check(index, bytes)
+    const digest = this.#units.hash().update(bytes).digest()
+    this.#units.check(index, bytes.length, digest)
     if (this.#stopping || this.#failure) throw new PantalaError('SWARM_CLOSED', `swarm ${this.id} is closed`, { status: 503, cause: this.#failure })
     try {
-      if (!(await this.#units.store(index, bytes, sha256))) return
+      if (!(await this.#units.store(index, bytes, digest))) return
     } catch (error) {
       this.#fail(error)
       throw error
@@ -216,7 +226,7 @@ export class NativeSwarm implements Swarm {
   }
 
   #createDownloader(availability: Availability): Downloader {
-    const { downloadLimit, now, random } = this.#context
+    const { downloadLimit, pool, budget, now, random } = this.#context
     const onWaste = (bytes: number): void => {
       this.#wasted += bytes
     }
@@ -240,9 +250,9 @@ export class NativeSwarm implements Swarm {
       peers: () => this.#connected,
       availability: (unit) => availability.heldBy(unit),
       limit: downloadLimit,
+      assignments: new Assignments(this.#units, pool, budget, (unit) => intake.contested(unit)),
       onWhole: (assembly) => void intake.take(assembly),
       onPass: sayPass,
-      contested: (unit) => intake.contested(unit),
       onWaste,
       now,
       random,
@@ -283,10 +293,10 @@ export class NativeSwarm implements Swarm {
   async #leave(): Promise<void> {
     this.#endGrowth()
     this.#dialler.stop()
-    this.#downloader.stop()
     await this.#peers.close()
     this.#grants?.stop()
     await this.#uploader.stop()
     await this.#units.settled()
+    this.#downloader.stop()
   }
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, type Hash } from 'node:crypto'
 import { unitCount, unitSpan, type UnitStorage } from '../../common/store/units.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { UnitHashes } from '../engine.ts'
@@ -43,16 +43,20 @@ export class Units {
     return this.#present[index] === 0 && !this.#writing.has(index) && this.#hashes.get(index) !== undefined
   }
 
-  /** The digest when the bytes are right. @throws {PantalaError} `UNIT_MISMATCH` (422) */
-  check(index: number, bytes: Uint8Array): Uint8Array | undefined {
+  /** For the bytes of a unit. */
+  hash(): Hash {
+    return createHash(this.#hashes.algorithm)
+  }
+
+  /** @param digest - made by {@link hash} of so many bytes @throws {PantalaError} `UNIT_MISMATCH` (422) */
+  check(index: number, bytes: number, digest: Buffer): void {
     const expected = this.#hashes.get(index)
-    const digest = createHash(this.#hashes.algorithm).update(bytes).digest()
-    if (expected && index < this.count && bytes.length === this.size(index) && digest.equals(expected)) return this.#hashes.algorithm === 'sha256' ? digest : undefined
-    throw new PantalaError('UNIT_MISMATCH', `unit ${index} (${bytes.length} bytes) does not match its hash`, { status: 422 })
+    if (expected && index < this.count && bytes === this.size(index) && digest.equals(expected)) return
+    throw new PantalaError('UNIT_MISMATCH', `unit ${index} (${bytes} bytes) does not match its hash`, { status: 422 })
   }
 
   /** Stores a checked unit. @returns false when it was there already */
-  async store(index: number, bytes: Uint8Array, sha256: Uint8Array | undefined): Promise<boolean> {
+  async store(index: number, bytes: Uint8Array, digest: Uint8Array): Promise<boolean> {
     if (this.has(index)) return false
     const running = this.#writing.get(index)
     if (running) {
@@ -60,7 +64,7 @@ export class Units {
       return false
     }
     const write = async (): Promise<boolean> => {
-      await this.storage.write(index, bytes, sha256)
+      await this.storage.write(index, bytes, digest)
       this.#mark(index)
       return true
     }

@@ -23,7 +23,7 @@ export interface NodeOptions {
   downloadLimit?: number
 }
 
-export interface NativeNodeOptions extends NodeOptions, Pick<NativeOptions, 'now' | 'random'> {
+export interface NativeNodeOptions extends NodeOptions, Pick<NativeOptions, 'now' | 'random' | 'maxBufferedBytes'> {
   peerId?: string
 }
 
@@ -33,8 +33,17 @@ export function webtorrentNode(t: ExecutionContext, role: 'agent' | 'seeder', op
 }
 
 /** Our own engine behind a real port. */
-export function nativeNode(t: ExecutionContext, role: 'agent' | 'seeder', { now, random, peerId, ...options }: NativeNodeOptions = {}): Promise<TestNode & { mux: PortMux }> {
-  const tuned = { ...(now ? { now } : {}), ...(random ? { random } : {}), ...(peerId === undefined ? {} : { peerId }) }
+export function nativeNode(
+  t: ExecutionContext,
+  role: 'agent' | 'seeder',
+  { now, random, peerId, maxBufferedBytes, ...options }: NativeNodeOptions = {},
+): Promise<TestNode & { mux: PortMux }> {
+  const tuned = {
+    ...(now ? { now } : {}),
+    ...(random ? { random } : {}),
+    ...(peerId === undefined ? {} : { peerId }),
+    ...(maxBufferedBytes === undefined ? {} : { maxBufferedBytes }),
+  }
   return socketNode(t, (given) => createNativeEngine({ ...given, ...tuned }), role, options)
 }
 

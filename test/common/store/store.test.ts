@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { spawnSync } from 'node:child_process'
 import { readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -151,6 +152,29 @@ test('after a restart a download goes on with the units whose bytes are right', 
   const blob = await after.open(digest)
   t.deepEqual(blob && (await collect(readSpan(blob, { start: 0, end: bytes.length }))), bytes)
   await blob?.close()
+})
+
+test('units that were checked by SHA-1 are checked by it again after a restart', async (t) => {
+  const dir = await temporaryFolder(t)
+  const { bytes, digest } = randomBlob(4 * UNIT)
+  const before = await openStore({ dir, log: silentLogger })
+  const partial = await before.create({ digest, length: bytes.length, unit: UNIT })
+  for (const index of [0, 1, 2]) await partial.write(index, unitOf(bytes, index), createHash('sha1').update(unitOf(bytes, index)).digest())
+  await before.close()
+  const data = join(dir, 'partial', `${digestHex(digest)}.${partial.generation}.data`)
+  const content = await readFile(data)
+  content[UNIT] = (content[UNIT] ?? 0) ^ 1
+  await writeFile(data, content)
+  const after = await temporaryStore(t, dir)
+  const resumed = await after.create({ digest, length: bytes.length, unit: UNIT, generation: partial.generation })
+  t.deepEqual(
+    indices(bytes.length).filter((index) => resumed.has(index)),
+    [0, 2],
+  )
+  // a SHA-256 takes the place of the SHA-1
+  await writeAll(resumed, bytes, [1, 3])
+  await resumed.commit()
+  t.true(after.has(digest))
 })
 
 test('a truncated download starts anew', async (t) => {

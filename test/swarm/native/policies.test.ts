@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import test from 'ava'
 import { pickUnit } from '../../../swarm/native/picker.ts'
@@ -103,15 +104,15 @@ test('a rate limit lets through what it says', (t) => {
 test('whoever lied is found among several who gave parts', (t) => {
   const suspects = new Suspects<string>()
   const unit = 64 * 1024
-  const wrong = new Assembly<string>(0, unit, unit, Buffer.alloc(unit))
+  const wrong = new Assembly<string>(0, unit, unit, Buffer.alloc(unit), createHash('sha1'))
   wrong.add('honest', 0, unit / 2)
-  wrong.target(unit / 2, 10).fill(9)
+  wrong.target(unit / 2, unit / 2)?.fill(9)
   wrong.add('liar', unit / 2, unit / 2)
   t.true(wrong.whole)
   t.deepEqual(suspects.failed(wrong), [])
   t.deepEqual(suspects.matched(0, Buffer.alloc(unit)), ['liar'])
   t.deepEqual(suspects.matched(0, Buffer.alloc(unit)), [], 'once')
-  const alone = new Assembly<string>(1, 2 * unit, unit, Buffer.alloc(unit))
+  const alone = new Assembly<string>(1, 2 * unit, unit, Buffer.alloc(unit), createHash('sha1'))
   alone.add('x', unit, unit)
   t.deepEqual(suspects.failed(alone), ['x'])
 })

@@ -13,15 +13,18 @@ type Heard = { kind: 'message'; id: number; payload: string } | { kind: 'block';
 function parse(portions: readonly Uint8Array[]): Heard[] {
   const heard: Heard[] = []
   let target = Buffer.alloc(0)
-  const parser = new WireParser({
-    onMessage: (id, payload) => heard.push({ kind: 'message', id, payload: Buffer.from(payload).toString('hex') }),
-    onBlockBytes: () => {},
-    onBlock({ length }) {
-      target = Buffer.alloc(length)
-      return target
+  const parser = new WireParser(
+    {
+      onMessage: (id, payload) => heard.push({ kind: 'message', id, payload: Buffer.from(payload).toString('hex') }),
+      onBlockBytes: () => {},
+      onBlock({ length }) {
+        target = Buffer.alloc(length)
+        return target
+      },
+      onBlockEnd: ({ piece, offset }) => heard.push({ kind: 'block', piece, offset, data: target.toString('hex') }),
     },
-    onBlockEnd: ({ piece, offset }) => heard.push({ kind: 'block', piece, offset, data: target.toString('hex') }),
-  })
+    1000,
+  )
   for (const portion of portions) parser.push(portion)
   return heard
 }
