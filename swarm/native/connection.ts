@@ -47,7 +47,15 @@ export class Connection {
    * @param before - is given up for another socket object over the same connection
    * @param buffer - shared by all connections
    */
-  constructor(before: Socket, buffer: Uint8Array, { peerId, fast, extensions }: Handshake, address: PeerAddress, dialled: boolean, handler: ConnectionHandler, bitfieldBytes: number) {
+  constructor(
+    before: Socket,
+    buffer: Uint8Array,
+    { peerId, fast, extensions }: Handshake,
+    address: PeerAddress,
+    dialled: boolean,
+    handler: ConnectionHandler,
+    bitfieldBytes: number,
+  ) {
     this.peerId = peerId
     this.address = address
     this.dialled = dialled

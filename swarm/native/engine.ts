@@ -15,7 +15,8 @@ import { READ_BYTES } from './shared-buffer.ts'
 import { RateLimit } from './rate-limit.ts'
 import { ReadCache } from './read-cache.ts'
 import { TotalWindow } from './upload-window.ts'
-import { NativeSwarm, type SwarmContext } from './swarm.ts'
+import type { SwarmContext } from './swarm-context.ts'
+import { NativeSwarm } from './swarm.ts'
 
 const DIAL_TIMEOUT_MS = 5_000
 /** Connections that are being made at the same time. */

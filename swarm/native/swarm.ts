@@ -8,63 +8,22 @@ import { createListeners } from '../listeners.ts'
 import { torrentBeside } from '../open-spec.ts'
 import { Assignments } from './assignments.ts'
 import { Availability } from './availability.ts'
-import type { BufferPool } from './buffer-pool.ts'
 import { Dialler } from './dialler.ts'
 import { Downloader } from './downloader.ts'
-import { Grants, type GrantPlaces } from './grants.ts'
+import { Grants } from './grants.ts'
 import type { Handshake } from './handshake.ts'
 import { Intake } from './intake.ts'
-import type { MemoryBudget } from './memory-budget.ts'
 import type { Peer } from './peer.ts'
 import { PeerSet } from './peer-set.ts'
 import { sayGrant, sayPass } from './protocol.ts'
-import type { RateLimit } from './rate-limit.ts'
-import type { ReadCache } from './read-cache.ts'
 import { SuperSeeding } from './super-seeding.ts'
+import type { SwarmContext, SwarmInit } from './swarm-context.ts'
 import { Units } from './units.ts'
-import type { TotalWindow } from './upload-window.ts'
 import { Uploader } from './uploader.ts'
 import { createView, type View } from './view.ts'
 
 /** Connections of a swarm that we look for; more are accepted, so that there is room for those who come late. */
 const DIAL_UP_TO = 50
-
-/** What swarms of one engine share. */
-export interface SwarmContext {
-  peerId: string
-  listenPort: () => number | undefined
-  uploadLimit: RateLimit
-  uploadWindow: TotalWindow
-  grantPlaces: GrantPlaces
-  readCache: ReadCache
-  downloadLimit: RateLimit
-  pool: BufferPool
-  /** For units on their way. */
-  budget: MemoryBudget
-  /** Into which all connections read. */
-  readBuffer: Uint8Array
-  totals: { uploaded: number; downloaded: number }
-  /** A connection has been taken over (1) or has ended (-1). */
-  onConnections: (change: 1 | -1) => void
-  /** Room for another connection. */
-  hasRoom: () => boolean
-  /** Dials a peer; the connection arrives by {@link NativeSwarm.adopt}. Rejects when it can not be made. */
-  dial: (address: PeerAddress, swarm: NativeSwarm) => Promise<void>
-  /** Takes note of another id of a swarm. */
-  alias: (id: InfoHash, swarm: NativeSwarm) => void
-  onStop: (swarm: NativeSwarm) => void
-  log: Logger
-  now: () => number
-  random: () => number
-}
-
-export interface SwarmInit {
-  id: InfoHash
-  pieceLength: number
-  storage: UnitStorage
-  hashes: UnitHashes
-  superSeeding: boolean
-}
 
 /** One blob among its peers: a unit is either missing, asked of one peer, being checked and written, or present. */
 export class NativeSwarm implements Swarm {

@@ -72,7 +72,7 @@ test('the tracker is killed in the middle of a pull: the pull ends, and the stat
       const now = await json(`http://${tracker}/v1/stats`)
       const all = AGENTS * image.blobs.length
       const whole = now.pulls.complete === all && now.pulls.time.count === all && now.nodes.agents === AGENTS && now.nodes.seeders === 1
-      return whole && now.delivered.peer === (await sum('peer')) && now.peers.incomplete === 0 ? now : undefined
+      return whole && now.egress.upstream === image.size && now.delivered.peer === (await sum('peer')) && now.peers.incomplete === 0 ? now : undefined
     },
     2 * INTERVAL_MS,
   )

@@ -116,7 +116,8 @@ export function growthConformance(name: string, nodes: (t: ExecutionContext) => 
         range(0, 24),
       )
     const given = seeder.swarm.stats().uploaded + agents.reduce((sum, { swarm }) => sum + swarm.stats().uploaded, 0)
-    t.is(given, 3 * blob.bytes.length)
+    // a unit that was taken over may have been on its way already
+    t.true(given >= 3 * blob.bytes.length && given <= 3 * blob.bytes.length + 2 * blob.unit, `${given} bytes were sent`)
   })
 
   test(`${name}: who comes in the middle and who comes at the end get everything`, async (t) => {

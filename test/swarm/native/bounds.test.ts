@@ -1,4 +1,5 @@
 import test from 'ava'
+import { MAX_MESSAGE_BYTES } from '../../../swarm/native/wire-parser.ts'
 import { testBlob, testStorage } from '../blobs.ts'
 import { nativeNode } from '../nodes.ts'
 import { endsRight, join, leecher, SLOT, UNIT } from './hostile/fixture.ts'
@@ -24,7 +25,7 @@ test('a peer that asks without end and reads nothing is let go', async (t) => {
 
 test('a message longer than any that the torrent has need of ends the connection before it is kept', async (t) => {
   const victim = await leecher(t)
-  for (const bytes of [64 * 1024, 1024 * 1024]) {
+  for (const bytes of [MAX_MESSAGE_BYTES, 1024 * 1024]) {
     const peer = await join(t, victim)
     // only its length and its kind are ever sent
     peer.send(message(ID.extended, Buffer.alloc(bytes)).subarray(0, 20))
