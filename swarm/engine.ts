@@ -95,6 +95,8 @@ export interface Swarm {
   readonly complete: boolean
   stats(): SwarmStats
   peers(): PeerStats[]
+  /** How many connected peers say that they have this unit. */
+  heldBy(index: number): number
   /**
    * Serves another torrent of the same blob as well: the ordinary one beside a live swarm.
    * Its pieces are whole numbers of units.

@@ -74,6 +74,8 @@ declare module 'webtorrent' {
     readonly destroyed: boolean
     requests: { piece: number; offset: number; length: number }[]
     peerRequests: unknown[]
+    /** What the peer says that it has. */
+    peerPieces: { get(index: number): boolean }
     extendedHandshake: Record<string, unknown>
     peerExtendedHandshake: Record<string, unknown>
     downloaded: number

@@ -116,6 +116,10 @@ export class MemorySwarm implements Swarm {
     return [...this.#links].map(([{ context }, link]) => ({ peerId: context.peerId, role: peerRole(context.peerId), address: context.address, ...link }))
   }
 
+  heldBy(index: number): number {
+    return [...this.#links.keys()].filter((peer) => peer.has(this.#span(index))).length
+  }
+
   addTorrent(spec: SwarmSpec): void {
     const { id } = torrentBeside(spec, this.#storage)
     this.context.alias(id, this)

@@ -34,6 +34,7 @@ export class NativeSwarm implements Swarm {
   readonly #connected = new Set<Peer>()
   readonly #peers: PeerSet
   readonly #dialler: Dialler
+  readonly #availability: Availability
   readonly #downloader: Downloader
   readonly #uploader: Uploader
   readonly #superSeeding: SuperSeeding | undefined
@@ -62,6 +63,7 @@ export class NativeSwarm implements Swarm {
     const view = createView(id, storage.length, pieceLength, storage.unit)
     const peers = (): Iterable<Peer> => this.#connected
     this.#units = units
+    this.#availability = availability
     this.#views = [view]
     const dial = (address: PeerAddress): Promise<void> => context.dial(address, this)
     const onUnreachable = (address: PeerAddress): void => this.#unreachable.emit(address)
@@ -162,6 +164,10 @@ export class NativeSwarm implements Swarm {
 
   peers(): PeerStats[] {
     return [...this.#connected].map(({ connection, role, address, downloaded, uploaded }) => ({ peerId: connection.peerId, role, address, downloaded, uploaded }))
+  }
+
+  heldBy(index: number): number {
+    return this.#availability.heldBy(index)
   }
 
   stop(): Promise<void> {

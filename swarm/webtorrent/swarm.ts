@@ -154,6 +154,10 @@ export class WebtorrentSwarm implements Swarm {
     return this.#stopped
   }
 
+  heldBy(index: number): number {
+    return this.torrent.wires.filter((wire) => wire.peerPieces.get(index)).length
+  }
+
   /** Tells webtorrent of a unit that it did not fetch: peers hear of it, and nobody is asked for it any more. */
   #announceUnit(index: number): void {
     const { torrent } = this

@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Buffer } from 'node:buffer'
 import { unitCount, unitSpan } from '../../common/store/units.ts'
 import type { UnitEvent } from '../../swarm/engine.ts'
+import { eventually } from '../helpers/poll.ts'
 import { fullStorage, testBlob, testStorage } from './blobs.ts'
 import { engineTroubleConformance } from './engine-conformance-trouble.ts'
 import { whenComplete, whenUnit, type CreateNode } from './nodes.ts'
@@ -92,6 +93,27 @@ export function engineConformance(name: string, nodes: (t: ExecutionContext) => 
         t.is(role, peerId === one.engine.peerId ? 'seeder' : 'agent')
       }
     }
+  })
+
+  test(`${name}: who has a unit is known as long as they are connected`, async (t) => {
+    const create = nodes(t)
+    const blob = testBlob(4 * UNIT, UNIT)
+    const [half, leecher] = [await create('agent'), await create('agent')]
+    const storage = testStorage(blob, { has: (index) => index < 2 })
+    await half.engine.open(blob.spec, storage)
+    const swarm = await leecher.engine.open(blob.spec, testStorage(blob))
+    t.is(swarm.heldBy(0), 0)
+    const both = new Promise<void>((resolve) => {
+      swarm.onUnit(() => swarm.stats().left === 2 * UNIT && resolve())
+    })
+    swarm.addPeers([half.address])
+    await both
+    t.deepEqual(
+      [0, 1, 2, 3].map((index) => swarm.heldBy(index)),
+      [1, 1, 0, 0],
+    )
+    await half.engine.stop()
+    await eventually('nobody is connected that has it', async () => swarm.heldBy(0) === 0)
   })
 
   test(`${name}: what is there already is neither hashed, read nor asked for`, async (t) => {
