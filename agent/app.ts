@@ -33,7 +33,7 @@ import { createCluster } from './services/cluster.ts'
 import { createCounters, type AgentCounters } from './services/counters.ts'
 import { createManifests } from './services/manifests.ts'
 import { createPeersHave } from './services/peers-have.ts'
-import { createPieceLog, type PieceLog } from './services/piece-log.ts'
+import { createPieceLog } from './services/piece-log.ts'
 import { createPullReports, type PullReports } from './services/pull-reports.ts'
 import { createReaders } from './services/readers.ts'
 import { createSeederClient } from '../swarm/seeder-client.ts'
@@ -52,6 +52,8 @@ const UPSTREAM_CONNECTIONS = 2
 const MANIFEST_TIMEOUT_MS = 10_000
 /** Rungs are given up after so many fruitless attempts, when no other has anything either. */
 const MAX_RUNG_FAILURES = 4
+/** When a swarm has lost its seeder, each of its agents keeps back from upstream for a random part of this. */
+const HOLD_BACK_MS = 10_000
 /** A reader waits longer for one unit while others arrive than when nothing does. */
 const PATIENCE_FACTOR = 3
 
@@ -107,6 +109,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const cluster = createCluster({ trackers, ...local, http: seederHttp, clock, log: log.child({ component: 'cluster' }) })
   const counters = createCounters()
   const pieceLog = createPieceLog({ dir: options.logDir, superNode: () => cluster.tracker()?.host ?? '', log })
+  const receipts = { pieceLog, counters }
 
   const peerId = createPeerId('agent')
   const reports: Reports = createReports({
@@ -142,13 +145,13 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       cluster,
       client,
       upstream,
-      pieceLog,
-      limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES },
+      receipts,
+      limits: { stallMs: idleMs, patienceMs: PATIENCE_FACTOR * idleMs, maxFailures: MAX_RUNG_FAILURES, holdBackMs: HOLD_BACK_MS },
       smallBlobBytes: options.smallBlobBytes,
       clock,
       log,
     })
-  const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, pieceLog: counting(pieceLog, counters), log })
+  const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, receipts, log })
 
   const cache = createManifestCache(store.meta)
   const arrivingLength = (digest: Digest): number | undefined => side?.downloads.length(digest) ?? store.partial(digest)?.length
@@ -230,16 +233,6 @@ function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, man
   healthRoutes(fastify, () => waitingFor().map(({ host, port }) => `tracker ${host}:${port}`), metrics)
   recordRoutes(fastify, store)
   statsRoutes(fastify, { nodeId, store, counters, live })
-}
-
-function counting(pieceLog: PieceLog, counters: AgentCounters): PieceLog {
-  return {
-    ...pieceLog,
-    write(blob, shares) {
-      counters.add(shares.map(({ source, span }) => ({ source, spans: [span] })))
-      pieceLog.write(blob, shares)
-    },
-  }
 }
 
 function totalsOf({ peer, seeder, upstream }: AgentCounters, { counts }: PullReports): ReportTotals {

@@ -15,8 +15,8 @@ import { createSeeding, type Seeding } from '../swarm/seeding.ts'
 import type { LadderLimits } from './ladder.ts'
 import type { Cluster } from './services/cluster.ts'
 import { createDownloads, type Downloads } from './services/downloads.ts'
-import type { PieceLog } from './services/piece-log.ts'
 import type { PullReports } from './services/pull-reports.ts'
+import type { Receipts } from './services/receipts.ts'
 import { createRecordFinder } from '../swarm/record-finder.ts'
 import type { SeederClient } from '../swarm/seeder-client.ts'
 
@@ -47,7 +47,7 @@ export interface SwarmSideOptions {
   cluster: Cluster
   client: SeederClient
   upstream: Upstream
-  pieceLog: PieceLog
+  receipts: Receipts
   pullReports: PullReports
   onAnswer: (answer: TrackerAnswer) => void
   limits: LadderLimits

@@ -26,8 +26,11 @@ export interface Seeder extends HostPort {
 
 /** What this agent knows of its cluster. The last answer is kept while no tracker answers. */
 export interface Cluster extends Service {
-  /** Seeders that may be asked about this key, best first; those that did not answer lately are left out. */
-  seeders(key: string): Promise<Seeder[]>
+  /**
+   * Seeders that may be asked about this key, best first.
+   * @param suspects - whether those that did not answer lately are left out, or come last
+   */
+  seeders(key: string, suspects?: 'left out' | 'last'): Promise<Seeder[]>
   /** This seeder did not answer. */
   suspect(seeder: Seeder): void
   /** The cluster's name, once a tracker has told it. */
@@ -116,15 +119,16 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     }
   })
 
-  const responsive = ({ id }: Seeder): boolean => (suspects.get(id) ?? 0) <= clock.monotonic()
+  const answersLately = ({ id }: Seeder): boolean => (suspects.get(id) ?? 0) <= clock.monotonic()
 
   return {
     start: () => task.start(),
     stop: () => task.stop(),
-    async seeders(key) {
+    async seeders(key, suspects = 'left out') {
       if (localSeeder) return [{ id: 'local', ...localSeeder }]
       if (state === 'unknown') await Promise.race([polled, sleep(FIRST_ANSWER_MS, undefined, { ref: false })])
-      return rendezvous(seeders.filter(responsive), key)
+      const responsive = rendezvous(seeders.filter(answersLately), key)
+      return suspects === 'last' ? [...responsive, ...rendezvous(seeders, key).filter((seeder) => !answersLately(seeder))] : responsive
     },
     suspect({ id }) {
       if (!localSeeder) suspects.set(id, clock.monotonic() + SUSPECT_MS)

@@ -3,22 +3,14 @@ import type { Clock } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { PartialBlob } from '../../common/store/store.ts'
-import type { ByteSpan } from '../../common/store/units.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
 import type { PeerAddress, Swarm, SwarmEngine } from '../../swarm/engine.ts'
 import type { TrackedIds } from '../../swarm/track-swarm.ts'
 import type { LadderLimits } from '../ladder.ts'
 import type { LiveSource } from './live-source.ts'
-import type { Share } from './piece-ledger.ts'
 import type { PullRecorder } from './pull-reports.ts'
-
-/** A rung that is asked by HTTP. */
-export interface HttpRung {
-  /** The bytes of a span. */
-  open(span: ByteSpan, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
-  /** For the piece log. */
-  source: Share['source']
-}
+import type { NoteUnit } from './receipts.ts'
+import type { HttpRung } from './rungs.ts'
 
 /** The swarm of a blob, joined once its record is known. */
 export interface JoinedSwarm {
@@ -42,7 +34,7 @@ export interface DownloadInit {
   clock: Clock
   log: Logger
   /** Told of each verified unit with its sources. */
-  onUnit: (index: number, shares: readonly Share[]) => void
+  onUnit: NoteUnit
   /** Told of what is to be reported. */
   recorder?: Pick<PullRecorder, 'swarmUnit' | 'fell'>
   random?: () => number

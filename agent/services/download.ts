@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { BlobRecord, SignedRecord } from '../../common/api/blobs.ts'
 import { describe, hasCode, PantalaError } from '../../common/errors.ts'
 import { errorFields } from '../../common/log.ts'
@@ -10,20 +9,22 @@ import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
 import { openRecordSwarm, unitOfRecord } from '../../swarm/record-swarm.ts'
 import { trackSwarm } from '../../swarm/track-swarm.ts'
-import { failed, nextStep, UNTRIED, type RungState } from '../ladder.ts'
-import { fetchUnits, type UnitRun } from './fetch-units.ts'
+import { holdBackMs, mistrustsPeers, nextStep, type SwarmHope } from '../ladder.ts'
+import type { UnitRun } from './fetch-units.ts'
 import type { DownloadInit, DownloadResult, JoinedSwarm } from './download-init.ts'
-import { createNeeds } from './needs.ts'
+import { missingRun } from './missing-run.ts'
+import { createNeeds, type Need } from './needs.ts'
+import { createNudge } from './nudge.ts'
 import type { Share } from './piece-ledger.ts'
+import { createRungs, type RungName, type Rungs } from './rungs.ts'
 
 /** What is fetched by HTTP in one request at most; the swarm may have come back meanwhile. */
 const MAX_RUN_BYTES = 64 * 1024 * 1024
 /** What lies behind the unit that a reader waits for is asked for early, too. */
 const READ_AHEAD_BYTES = 2 * 1024 * 1024
 const MIN_READ_AHEAD_UNITS = 2
-const PROGRESS_CHECK_MS = 250
-/** Refusals that asking again does not change. */
-const FINAL_CODES = new Set(['BLOB_UNKNOWN', 'UNAUTHORIZED', 'DENIED', 'TOKEN_REFUSED', 'BAD_REDIRECT', 'UPSTREAM_ENCODED'])
+/** How often a wait for the swarm looks whether bytes of unfinished units have come. */
+const WATCH_MS = 1_000
 
 /** One blob on its way into this node's store, from whichever rung brings it. */
 export class Download {
@@ -34,12 +35,15 @@ export class Download {
   readonly #init: DownloadInit
   readonly #ending = new AbortController()
   readonly #needs
-  #rungs: { seeder: RungState | undefined; upstream: RungState }
+  /** Ends the wait of a step when there is something new to decide on. */
+  readonly #nudge = createNudge()
+  readonly #rungs: Rungs
   #joined: JoinedSwarm | undefined
   #signed: SignedRecord | undefined
   #progressAt: number
   #rawBytes = 0
-  #lastError: unknown
+  #heldBack: { since: number; until: number } | undefined
+  #swarmError: unknown
 
   constructor(init: DownloadInit) {
     this.#init = init
@@ -49,16 +53,22 @@ export class Download {
       () => init.clock.monotonic(),
       (index) => init.partial.has(index),
     )
-    this.#rungs = { seeder: init.seeder ? UNTRIED : undefined, upstream: UNTRIED }
+    const { seeder, upstream, clock, random = Math.random } = init
+    const { length, unit } = init.partial
+    this.#rungs = createRungs({ seeder, upstream, length, unit, clock, random, log: init.log.child({ digest: init.digest }) })
     this.#progressAt = init.clock.monotonic()
     this.done = this.#run()
     this.done.catch(() => {})
   }
 
-  /** Says that a reader waits for this unit; returns a function that ends the wait. */
-  need(index: number): () => void {
-    this.#joined?.swarm.prioritise(index, this.#windowEnd(index))
-    return this.#needs.add(index)
+  /** Says that a reader waits for a unit; returns a function that ends the wait. */
+  need(need: Need): () => void {
+    const end = this.#needs.add(need)
+    this.#steer()
+    return () => {
+      end()
+      this.#steer()
+    }
   }
 
   /** Ends the download; what is verified stays on disk. */
@@ -67,8 +77,12 @@ export class Download {
     await this.done.catch(() => {})
   }
 
-  #windowEnd(first: number): number {
-    return Math.min(first + Math.max(MIN_READ_AHEAD_UNITS, READ_AHEAD_BYTES / this.partial.unit), this.#count)
+  /** Has the swarm ask first for what the reader wants that has waited longest, and for no more than it wants. */
+  #steer(): void {
+    const need = this.#needs.longest()
+    if (!need) return
+    const ahead = Math.max(MIN_READ_AHEAD_UNITS, READ_AHEAD_BYTES / this.partial.unit)
+    this.#joined?.swarm.prioritise(need.index, Math.min(need.index + ahead, need.end))
   }
 
   get #count(): number {
@@ -77,6 +91,9 @@ export class Download {
 
   async #run(): Promise<DownloadResult> {
     const { signal } = this.#ending
+    this.partial.onUnit(() => {
+      if (this.partial.missing === 0 || this.#init.live?.exhausted(this.partial) === true) this.#nudge.now()
+    })
     try {
       await this.#join()
       while (this.partial.missing > 0) {
@@ -102,7 +119,11 @@ export class Download {
     const { engine, record, live } = this.#init
     if (engine && live) {
       this.#enter(await engine.open({ ...live.info, hashes: live.hashes }, this.partial), [live.info.id], live.peers)
-      void record.then((found) => found && this.#onRecord(found.signed))
+      void record.then((found) => {
+        if (found) this.#onRecord(found.signed)
+        else live.end()
+        this.#nudge.now()
+      })
       return
     }
     const found = await Promise.race([record, aborted(this.#ending.signal)])
@@ -116,7 +137,8 @@ export class Download {
   /** The seeder has everything: the ordinary torrent exists now. */
   #onRecord(signed: SignedRecord): void {
     this.#signed = signed
-    const { log } = this.#init
+    const { log, live } = this.#init
+    if (signed.record.unit === this.partial.unit && signed.record.length === this.partial.length) live?.learn(signed.record)
     try {
       this.#joined?.swarm.addTorrent(infoOfRecord(signed.record))
       this.#joined?.tracked.add(parseInfoHash(signed.record.torrentId))
@@ -130,14 +152,13 @@ export class Download {
     swarm.onUnit((event) => this.#onSwarmUnit(event))
     swarm.onError((error) => {
       log.warn({ digest: this.digest, error: errorFields(error) }, 'the swarm of a download failed')
-      this.#lastError = error
+      this.#swarmError = error
       void this.#leave()
     })
     this.#joined = { swarm, tracked: trackSwarm(announcer, swarm, ids, this.partial) }
     this.#progressAt = this.#init.clock.monotonic()
     swarm.addPeers(peers)
-    const first = this.#needs.first()
-    if (first !== undefined) swarm.prioritise(first, this.#windowEnd(first))
+    this.#steer()
   }
 
   /** A resumed download may be cut otherwise than the torrent. */
@@ -151,63 +172,56 @@ export class Download {
   }
 
   async #step(): Promise<void> {
-    const { clock, limits } = this.#init
+    const { clock, limits, random = Math.random } = this.#init
     this.#noteProgress()
     const now = clock.monotonic()
-    const swarm = this.#joined ? { kind: 'open' as const, progressAt: this.#progressAt } : { kind: 'none' as const }
-    const step = nextStep({ now, swarm, waitingSince: this.#needs.since(), ...this.#rungs }, limits)
+    const state = { now, swarm: this.#hope(), waitingSince: this.#needs.since() }
+    const mistrusted = mistrustsPeers(state, limits)
+    const unheld = (index: number): boolean => !this.partial.has(index) && (mistrusted || (this.#joined?.swarm.heldBy(index) ?? 0) === 0)
+    const step = nextStep({ ...state, ...this.#rungs.state(), heldBackUntil: this.#heldBackUntil(), unheld: this.#missingRun(unheld) !== undefined }, limits)
     switch (step.kind) {
       case 'wait':
-        await sleep(Math.min(step.ms, PROGRESS_CHECK_MS), undefined, { signal: this.#ending.signal })
+        await this.#nudge.wait(Math.min(step.ms, WATCH_MS, limits.stallMs), this.#ending.signal)
+        return
+      case 'hold-back':
+        this.#heldBack = { since: now, until: now + holdBackMs(limits, random()) }
         return
       case 'ask':
-        await this.#ask(step.rung)
+        await this.#ask(step.rung, step.rung === 'upstream' ? unheld : (index) => !this.partial.has(index))
         return
       case 'give-up':
-        throw new PantalaError('BLOB_UNAVAILABLE', `no rung has ${this.digest}: ${describe(this.#lastError)}`, { status: 502, cause: this.#lastError })
+        throw new PantalaError('BLOB_UNAVAILABLE', `no rung has ${this.digest}: ${describe(this.#reason())}`, { status: 502, cause: this.#reason() })
     }
   }
 
-  async #ask(name: 'seeder' | 'upstream'): Promise<void> {
-    const rung = this.#init[name]
-    if (!rung) return
-    const run = this.#missingRun()
+  #hope(): SwarmHope {
+    if (!this.#joined) return { kind: 'none' }
+    return this.#init.live?.exhausted(this.partial) === true ? { kind: 'exhausted' } : { kind: 'open', progressAt: this.#progressAt }
+  }
+
+  /** Peers that bring something again end what was drawn. */
+  #heldBackUntil(): number | undefined {
+    if (this.#heldBack && this.#progressAt > this.#heldBack.since) this.#heldBack = undefined
+    return this.#heldBack?.until
+  }
+
+  #reason(): unknown {
+    return this.#rungs.lastError ?? this.#swarmError
+  }
+
+  async #ask(name: RungName, wanted: (index: number) => boolean): Promise<void> {
+    const run = this.#missingRun(wanted)
     if (!run) return
-    const { clock, log, random = Math.random } = this.#init
-    const reason = this.#fallReason(name)
-    this.#init.recorder?.fell(name, reason)
-    log.info({ digest: this.digest, rung: name, reason, units: run }, 'units are fetched by HTTP')
-    let brought = 0
-    try {
-      await fetchUnits({
-        length: this.partial.length,
-        unit: this.partial.unit,
-        run,
-        open: (span) => rung.open(span, this.#ending.signal),
-        write: async (index, bytes) => {
-          await this.#store(index, bytes, rung.source)
-          brought++
-        },
-        goOn: (index) => !this.partial.has(index) && !this.#ending.signal.aborted,
-      })
-      this.#rungs[name] = UNTRIED
-    } catch (error) {
-      if (this.#ending.signal.aborted) throw this.#ending.signal.reason
-      if (hasCode(error, 'STORE_FULL') || hasCode(error, 'STORE_FAILED')) throw error
-      this.#lastError = error
-      const known = error instanceof PantalaError ? error : undefined
-      const retryAfterMs = known?.details['retryAfterMs']
-      const before = brought > 0 ? UNTRIED : (this.#rungs[name] ?? UNTRIED)
-      const final = known !== undefined && FINAL_CODES.has(known.code)
-      this.#rungs[name] = failed(before, clock.monotonic(), { final, random: random(), ...(typeof retryAfterMs === 'number' ? { retryAfterMs } : {}) })
-      log.warn({ digest: this.digest, rung: name, error: errorFields(error) }, 'a rung failed')
-    }
+    this.#init.recorder?.fell(name, this.#fallReason(name))
+    const store = (index: number, bytes: Uint8Array, source: Share['source']): Promise<void> => this.#store(index, bytes, source)
+    await this.#rungs.ask(name, { run, store, goOn: wanted, signal: this.#ending.signal })
   }
 
   /** Why the swarm alone does not do. */
-  #fallReason(name: 'seeder' | 'upstream'): string {
-    const seederFailed = (this.#rungs.seeder?.failures ?? 0) > 0
-    if (name === 'upstream' && seederFailed && this.#lastError instanceof PantalaError) return this.#lastError.code
+  #fallReason(name: RungName): string {
+    const { lastError } = this.#rungs
+    const seederFailed = (this.#rungs.state().seeder?.failures ?? 0) > 0
+    if (name === 'upstream' && seederFailed && lastError instanceof PantalaError) return lastError.code
     return this.#joined ? 'SWARM_STALLED' : 'NO_SWARM'
   }
 
@@ -217,7 +231,6 @@ export class Download {
     const checkable = this.#init.live === undefined || this.#init.live.hashes.get(index) !== undefined
     if (this.#joined && checkable) await this.#joined.swarm.writeUnit(index, bytes)
     else await this.partial.write(index, bytes)
-    this.#progressAt = this.#init.clock.monotonic()
     if (fresh) this.#init.onUnit(index, [{ source, spans: [{ start, end: start + bytes.length }] }])
   }
 
@@ -241,22 +254,14 @@ export class Download {
     this.#rawBytes = raw
   }
 
-  /** The first missing units from where a reader waits on, else from the start. */
-  #missingRun(): UnitRun | undefined {
-    const count = this.#count
-    const from = this.#needs.first() ?? 0
-    let first = from
-    while (first < count && this.partial.has(first)) first++
-    if (first === count) for (first = 0; first < from && this.partial.has(first); ) first++
-    if (first >= count || this.partial.has(first)) return undefined
-    let end = first + 1
-    while (end < count && (end - first) * this.partial.unit < MAX_RUN_BYTES && !this.partial.has(end)) end++
-    return { first, end }
+  #missingRun(wanted: (index: number) => boolean): UnitRun | undefined {
+    return missingRun({ count: this.#count, wanted, from: this.#needs.first() ?? 0, longest: Math.max(1, MAX_RUN_BYTES / this.partial.unit) })
   }
 
   async #leave(): Promise<void> {
     const joined = this.#joined
     this.#joined = undefined
+    this.#nudge.now()
     await joined?.tracked.stop()
     await joined?.swarm.stop()
   }

@@ -7,7 +7,6 @@ import { errorFields, type Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { BlobRequest } from '../../common/oci/registry-backend.ts'
 import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
-import { bytesOf, createUpstreamBlob } from '../../common/oci/upstream-blob.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import type { PartialBlob, Store } from '../../common/store/store.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
@@ -19,11 +18,13 @@ import type { Seeding } from '../../swarm/seeding.ts'
 import type { LadderLimits } from '../ladder.ts'
 import type { Cluster } from './cluster.ts'
 import { Download } from './download.ts'
-import type { DownloadResult, HttpRung } from './download-init.ts'
+import type { DownloadResult } from './download-init.ts'
+import { createQuiet, seederRung, upstreamRung } from './http-rungs.ts'
+import type { HttpRung } from './rungs.ts'
 import { liveSource, type LiveSource } from './live-source.ts'
 import { createPieceLedger } from './piece-ledger.ts'
-import type { PieceLog } from './piece-log.ts'
 import type { PullReports } from './pull-reports.ts'
+import type { Receipts } from './receipts.ts'
 import type { RecordFinder } from '../../swarm/record-finder.ts'
 import { openAtSeeders, type OpenedAtSeeder } from './seeder-open.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
@@ -37,7 +38,7 @@ export interface DownloadsOptions {
   engine: SwarmEngine
   announcer: Announcer
   seeding: Seeding
-  pieceLog: PieceLog
+  receipts: Receipts
   pullReports: PullReports
   limits: LadderLimits
   /** Blobs up to this size come from the seeder by HTTP and are shared afterwards. */
@@ -79,11 +80,12 @@ interface Flight {
 const MAX_DISTRUSTED = 1_000
 
 export function createDownloads(options: DownloadsOptions): Downloads {
-  const { store, cluster, client, upstream, seeding, engine, announcer, limits, clock, log, pieceLog } = options
+  const { store, cluster, client, upstream, seeding, engine, announcer, limits, clock, log, receipts } = options
   const flights = new Map<Digest, Flight>()
   const background = new Set<Promise<void>>()
   const distrusted = new Set<Digest>()
   const ending = new AbortController()
+  const quiet = createQuiet()
 
   const verified = (signed: SignedRecord, digest: Digest): SignedRecord => {
     verifyRecord(signed, cluster.keys(), digest)
@@ -97,21 +99,21 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       try {
         return { signed: verified(await client.followRecord(node, descriptor, ending.signal, live?.follower), digest), peers: [node] }
       } catch (error) {
+        if (ending.signal.aborted || hasCode(error, 'DIGEST_MISMATCH')) return undefined
         log.warn({ digest, seeder: node.id, error: errorFields(error) }, 'the seeder gave no record')
-        if (!live || ending.signal.aborted || hasCode(error, 'DIGEST_MISMATCH')) return undefined
-        cluster.suspect(node)
+        if (live) cluster.suspect(node)
       }
-      const next = await openAtSeeders({ cluster, client, log }, request, ending.signal).catch(() => undefined)
-      if (next?.descriptor.length !== descriptor.length || next.descriptor.unit !== descriptor.unit) return undefined
+      const next = live && (await openAtSeeders({ cluster, client, log }, request, ending.signal).catch(() => undefined))
+      // a peer that has got the whole blob meanwhile has the record
+      if (next?.descriptor.length !== descriptor.length || next.descriptor.unit !== descriptor.unit) return options.findRecord(digest, ending.signal)
       log.info({ digest, seeder: next.node.id }, 'another seeder goes on')
-      // what is asked by HTTP is asked there, too
       Object.assign(source, next)
     }
   }
 
-  const plan = async (request: BlobRequest): Promise<Plan> => {
-    const { digest, registry, repository } = request
-    if (!distrusted.has(digest) && registry.rule(repository) !== 'direct') {
+  const plan = async (request: BlobRequest, trusted: boolean): Promise<Plan> => {
+    const { digest } = request
+    if (trusted) {
       const opened = await openAtSeeders({ cluster, client, log }, request, ending.signal)
       if (opened) {
         const { descriptor, node } = opened
@@ -127,30 +129,18 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     return { length: await upstreamLength(upstream, request, ending.signal), unit: PIECE_LENGTH, record: Promise.resolve(undefined) }
   }
 
-  const rungs = (request: BlobRequest, { seeder }: Plan): { seeder: HttpRung | undefined; upstream: HttpRung } => {
-    const { digest, registry } = request
-    const blob = createUpstreamBlob(upstream, digest, () => [request])
-    return {
-      seeder: seeder && {
-        open: (span, signal) => client.blob(seeder.node, digest, request, span, signal),
-        // another seeder may have taken its place
-        get source() {
-          return { kind: 'seeder' as const, ip: seeder.node.host }
-        },
-      },
-      upstream: {
-        open: async (span, signal) => bytesOf(await blob.open(span, signal), span),
-        source: { kind: 'upstream', registry: registry.name },
-      },
-    }
-  }
+  const rungs = (request: BlobRequest, trusted: boolean): { seeder: HttpRung | undefined; upstream: HttpRung } => ({
+    seeder: trusted && cluster.tracker() !== undefined ? seederRung({ cluster, client }, request) : undefined,
+    upstream: upstreamRung({ upstream, quiet, clock }, request),
+  })
 
   const isSmall = ({ seeder, length }: Plan): boolean => seeder !== undefined && length <= options.smallBlobBytes
 
   const begin = async (request: BlobRequest): Promise<Download> => {
-    const { digest } = request
+    const { digest, registry, repository } = request
     const begun = clock.monotonic()
-    const planned = await plan(request)
+    const trusted = !distrusted.has(digest) && registry.rule(repository) !== 'direct'
+    const planned = await plan(request, trusted)
     const { length, generation, unit, live } = planned
     const partial: PartialBlob = await store.create({ digest, length, unit, ...(generation === undefined ? {} : { generation }) })
     const ledger = createPieceLedger(length, partial.unit)
@@ -160,7 +150,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       partial,
       record: planned.record,
       ...(live ? { live } : {}),
-      ...rungs(request, planned),
+      ...rungs(request, trusted),
       engine,
       announcer,
       limits,
@@ -169,7 +159,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       recorder,
       onUnit(index, shares) {
         recorder.unit(shares)
-        pieceLog.write({ digest, length }, ledger.add(index, shares))
+        receipts.pieceLog.write({ digest, length }, ledger.add(index, shares))
       },
     })
     const settle = async (): Promise<void> => {
@@ -177,6 +167,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
         const result = await download.done
         flights.delete(digest)
         recorder.end(result.joined?.swarm.stats().wasted ?? 0)
+        receipts.counters.addReadBack(partial.readBack)
         log.info({ digest, length, ms: Math.round(clock.monotonic() - begun), readBack: partial.readBack }, 'blob complete')
         await share(request, planned, result)
       } catch (error) {

@@ -2,6 +2,7 @@ import type { BlobRequest, OpenBlob } from '../../common/oci/registry-backend.ts
 import { PantalaError } from '../../common/errors.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import { readSpan } from '../../common/store/read-span.ts'
+import { unitCount } from '../../common/store/units.ts'
 import type { Download } from './download.ts'
 import type { Downloads } from './downloads.ts'
 
@@ -36,12 +37,13 @@ export function createReaders(downloads: Downloads): (request: BlobRequest) => P
     const { partial } = download
     return {
       length: partial.length,
-      read(span, signal) {
+      read(span, signal, take) {
+        const end = unitCount(span.end, partial.unit)
         const onUnitNeeded = (index: number): void => {
           endNeed()
-          endNeed = partial.has(index) ? () => {} : download.need(index)
+          endNeed = partial.has(index) ? () => {} : download.need({ index, end })
         }
-        return readSpan(partial, span, { signal, holdLastByte: true, onUnitNeeded })
+        return readSpan(partial, span, { signal, holdLastByte: true, onUnitNeeded, ...(take ? { take } : {}) })
       },
       async close() {
         endNeed()

@@ -2,8 +2,8 @@
 export interface BufferPool {
   readonly bytes: number
   take(): Buffer
-  /** Gives a buffer back; nobody may use it any more. */
-  give(buffer: Buffer): void
+  /** Gives a buffer of the pool back, or a part from its start; nobody may use it any more. Others are left alone. */
+  give(buffer: Uint8Array): void
 }
 
 /** @param kept - buffers that are kept when nobody needs them */
@@ -12,8 +12,8 @@ export function createBufferPool(bytes: number, kept: number): BufferPool {
   return {
     bytes,
     take: () => free.pop() ?? Buffer.allocUnsafeSlow(bytes),
-    give(buffer) {
-      if (free.length < kept) free.push(buffer)
+    give({ buffer }) {
+      if (free.length < kept && buffer instanceof ArrayBuffer && buffer.byteLength === bytes) free.push(Buffer.from(buffer))
     },
   }
 }

@@ -3,16 +3,20 @@ import type { ServerResponse } from 'node:http'
 /**
  * Writes a body chunk by chunk, waiting while the client is slow. When the source fails, what was written is flushed and
  * the connection is closed with FIN, so that the client sees a short body (RST would fail containerd's pull for good).
+ * @param onWritten - told of each chunk that nothing reads any more
  * @returns bytes written
  * @throws what the source throws; nothing when the client left
  */
-export async function sendBody(response: ServerResponse, chunks: AsyncIterable<Uint8Array>): Promise<number> {
+export async function sendBody(response: ServerResponse, chunks: AsyncIterable<Uint8Array>, onWritten: (chunk: Uint8Array) => void = () => {}): Promise<number> {
   let written = 0
   try {
     for await (const chunk of chunks) {
       if (response.destroyed || response.closed) return written
       written += chunk.length
-      if (!response.write(chunk)) await drained(response)
+      const done = (error?: Error | null): void => {
+        if (!error) onWritten(chunk)
+      }
+      if (!response.write(chunk, done)) await drained(response)
     }
     response.end()
   } catch (error) {

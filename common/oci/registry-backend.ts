@@ -58,8 +58,11 @@ export type ManifestAnswer = { kind: 'manifest'; manifest: Manifest } | { kind: 
 export interface OpenBlob {
   /** Undefined while nobody knows it: the whole is read then, whatever the span. */
   readonly length: number | undefined
-  /** The bytes of the span in order. Ends short (throws) rather than with a wrong byte. */
-  read(span: ByteSpan, signal: AbortSignal): AsyncIterable<Uint8Array>
+  /**
+   * The bytes of the span in order. Ends short (throws) rather than with a wrong byte.
+   * @param take - memory for chunks of at most `CHUNK_BYTES`, to be used where that is possible
+   */
+  read(span: ByteSpan, signal: AbortSignal, take?: (bytes: number) => Uint8Array): AsyncIterable<Uint8Array>
   /** Of a blob that is all there: fills a buffer from an offset, which is quicker than `read`. */
   fill?: (offset: number, into: Uint8Array) => Promise<void>
   /** Must be called once, whether it was read or not. */

@@ -4,6 +4,7 @@ import { headerValue } from '../http/client.ts'
 import { clientSignal } from '../http/send-body.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '../http/server.ts'
 import { errorFields, type Logger } from '../log.ts'
+import { CHUNK_BYTES } from '../store/read-span.ts'
 import { ociError } from './oci-error.ts'
 import { API_VERSION, sendBlob, sendManifest, sendRelayed, type BlobAnswerParts } from './registry-answers.ts'
 import type { RegistryBackend, RegistryCaller } from './registry-backend.ts'
@@ -13,8 +14,6 @@ import type { Registries } from './registry.ts'
 import { requireNoLoop } from './registry-via.ts'
 
 const WRITE_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
-/** Read from disk and handed to a client at a time. */
-const BUFFER_BYTES = 256 * 1024
 const KEPT_BUFFERS = 32
 const MAX_QUERY_CHARS = 2048
 /** Longer than any list of types that a runtime sends. */
@@ -31,7 +30,7 @@ export interface RegistryFrontOptions {
 /** The read side of the OCI distribution API below `/v2/` (distribution-spec 1.1), for a seeder or an agent. */
 export function registryFront(app: FastifyInstance, options: RegistryFrontOptions): void {
   const { log, backend } = options
-  const parts: BlobAnswerParts = { backend, buffers: createBufferPool(BUFFER_BYTES, KEPT_BUFFERS), log }
+  const parts: BlobAnswerParts = { backend, buffers: createBufferPool(CHUNK_BYTES, KEPT_BUFFERS), log }
   void app.register(async (scope) => {
     scope.setErrorHandler((error, request, reply) => sendOciError(error, request, reply, log))
     const answer = (request: FastifyRequest, reply: FastifyReply): Promise<unknown> => answerRead(request, reply, options, parts)

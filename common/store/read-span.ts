@@ -1,7 +1,7 @@
 import type { ByteSpan } from './units.ts'
 
 /** Bytes read from disk and handed to a client at a time. */
-const CHUNK_BYTES = 256 * 1024
+export const CHUNK_BYTES = 256 * 1024
 
 /** A blob whose bytes are all there. */
 export interface SpanSource {
@@ -22,11 +22,13 @@ export interface ReadSpanOptions {
   holdLastByte?: boolean
   /** Told about each unit just before it is waited for. */
   onUnitNeeded?: (index: number) => void
+  /** Where the memory for a chunk of at most {@link CHUNK_BYTES} comes from. */
+  take?: (bytes: number) => Uint8Array
 }
 
 /** The bytes of a span in order, waiting for units that have not arrived yet. Each chunk belongs to the caller. */
 export async function* readSpan(source: SpanSource | GrowingSource, span: ByteSpan, options: ReadSpanOptions = {}): AsyncGenerator<Uint8Array> {
-  const { signal = new AbortController().signal, holdLastByte = false, onUnitNeeded } = options
+  const { signal = new AbortController().signal, holdLastByte = false, onUnitNeeded, take = Buffer.allocUnsafe } = options
   const growing = 'waitFor' in source ? source : undefined
   const held = growing && holdLastByte && span.end === source.length ? source.length - 1 : Infinity
   for (let at = span.start; at < span.end; ) {
@@ -42,7 +44,7 @@ export async function* readSpan(source: SpanSource | GrowingSource, span: ByteSp
         end = Math.min(end, (index + 1) * growing.unit, held)
       }
     }
-    const chunk = Buffer.allocUnsafe(end - at)
+    const chunk = take(end - at)
     await source.read(at, chunk)
     yield chunk
     at = end

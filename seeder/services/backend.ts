@@ -28,7 +28,7 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
       const { partial } = blob.arrival
       return {
         length: partial.length,
-        read: (span, signal) => readSpan(partial, span, { signal, holdLastByte: true }),
+        read: (span, signal, take) => readSpan(partial, span, { signal, holdLastByte: true, ...(take ? { take } : {}) }),
         close: async () => {},
       }
     },

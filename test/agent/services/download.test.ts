@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto'
+import { setImmediate } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Download } from '../../../agent/services/download.ts'
-import type { DownloadInit, HttpRung } from '../../../agent/services/download-init.ts'
+import type { DownloadInit } from '../../../agent/services/download-init.ts'
+import type { HttpRung } from '../../../agent/services/rungs.ts'
 import type { Share } from '../../../agent/services/piece-ledger.ts'
 import type { BlobRecord } from '../../../common/api/blobs.ts'
 import { PantalaError } from '../../../common/errors.ts'
@@ -48,16 +50,26 @@ async function setUp(t: ExecutionContext, { seeder, upstream = all, withSwarm = 
   const served = bytesFor(bytes)
   const asked: Asked = { seeder: [], upstream: [] }
   const rung = (name: keyof Asked, answer: Answer, source: Share['source']): HttpRung => ({
-    source,
     async open(span) {
       asked[name].push(span)
-      return answer(span, served)
+      return { body: answer(span, served), source }
     },
   })
   const network = createMemoryNetwork()
   const engine = createMemoryEngine({ network, peerId: createPeerId('agent'), address: { host: '10.0.0.1', port: 1 } })
   await engine.start()
   t.teardown(() => engine.stop())
+  const wishes: [number, number][] = []
+  const open = engine.open.bind(engine)
+  engine.open = async (...args) => {
+    const swarm = await open(...args)
+    const prioritise = swarm.prioritise.bind(swarm)
+    swarm.prioritise = (first, end) => {
+      wishes.push([first, end])
+      prioritise(first, end)
+    }
+    return swarm
+  }
   const partial = await store.create({ digest, length: LENGTH, unit: UNIT })
   const shares: Share[] = []
   const init: DownloadInit = {
@@ -68,13 +80,13 @@ async function setUp(t: ExecutionContext, { seeder, upstream = all, withSwarm = 
     upstream: rung('upstream', upstream, { kind: 'upstream', registry: 'docker.io' }),
     engine: withSwarm ? engine : undefined,
     announcer,
-    limits: { stallMs: 50, patienceMs: 150, maxFailures: 2 },
+    limits: { stallMs: 50, patienceMs: 150, maxFailures: 2, holdBackMs: 100 },
     clock: systemClock,
     log: silentLogger,
     onUnit: (_index, from) => void shares.push(...from),
     random: () => 0,
   }
-  return { store, bytes, digest, partial, asked, shares, network, download: new Download(init) }
+  return { store, bytes, digest, partial, asked, shares, wishes, download: new Download(init) }
 }
 
 function recordOf(digest: string, bytes: Buffer): BlobRecord {
@@ -111,13 +123,27 @@ test('a seeder that fails gives way to upstream; what came before is kept', asyn
 
 test('a swarm that brings nothing gives way, and units are checked on the way in', async (t) => {
   const { download, asked, partial, digest, store } = await setUp(t, { seeder: all, withSwarm: true })
-  const end = download.need(4)
+  const end = download.need({ index: 4, end: 5 })
   const { joined } = await download.done
   end()
   t.is(asked.seeder[0]?.start, 4 * UNIT, 'where the reader waits')
   t.true(store.has(digest))
   t.is(partial.missing, 0)
   t.true(joined?.swarm.complete)
+})
+
+test('readers steer the swarm: who has waited longest first, and nothing behind what it wants', async (t) => {
+  const { download, wishes } = await setUp(t, { seeder: all, withSwarm: true })
+  await setImmediate()
+  const ends = [download.need({ index: 4, end: 5 }), download.need({ index: 7, end: 11 })]
+  t.deepEqual(wishes.splice(0), [
+    [4, 5],
+    [4, 5],
+  ])
+  ends[0]?.()
+  t.deepEqual(wishes, [[7, 11]])
+  ends[1]?.()
+  await download.done
 })
 
 test('wrong bytes from the seeder are refused unit by unit when the hashes are known', async (t) => {

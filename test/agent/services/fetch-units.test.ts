@@ -69,13 +69,15 @@ test('needs are those of units that have not arrived', (t) => {
     (index) => present.has(index),
   )
   t.is(needs.first(), undefined)
-  needs.add(7)
+  needs.add({ index: 7, end: 8 })
   now = 5
-  const end = needs.add(3)
+  const end = needs.add({ index: 3, end: 20 })
   t.is(needs.first(), 3)
   t.is(needs.since(), 0)
+  t.is(needs.longest()?.index, 7)
   present.add(7)
   t.is(needs.since(), 5)
+  t.is(needs.longest()?.end, 20)
   end()
   t.is(needs.first(), undefined)
 })
