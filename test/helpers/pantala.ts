@@ -56,11 +56,17 @@ export async function startAgent(
   { nodes, registry, data, extra = [] }: { nodes: string; registry: string; data?: string; extra?: readonly string[] },
 ): Promise<StartedAgent> {
   const dir = data ?? (await temporaryFolder(t))
-  const mirror = `127.0.0.1:${await freePort()}`
-  const peers = `127.0.0.1:${await freePort()}`
-  const process = startPantala(t, ['agent', '--listen', mirror, '--peer-listen', peers, '--nodes', nodes, '--registry', registry, '--data', dir, ...extra])
-  await process.waitFor(/is ready/)
-  return { process, data: dir, mirror, peers, pieces: () => pieceLines(dir) }
+  const anyPort = '127.0.0.1:0'
+  const process = startPantala(t, ['agent', '--listen', anyPort, '--peer-listen', anyPort, '--nodes', nodes, '--registry', registry, '--data', dir, ...extra])
+  await process.waitFor(/is ready[^]*^trackers/m)
+  return { process, data: dir, mirror: printed(process.stdout, 'mirror'), peers: printed(process.stdout, 'peers'), pieces: () => pieceLines(dir) }
+}
+
+/** An address that a service says it listens on. */
+function printed(stdout: string, what: string): string {
+  const address = new RegExp(`^${what} +(\\S+)$`, 'm').exec(stdout)?.[1]
+  if (address === undefined) throw new Error(`no line says where ${what} listens:\n${stdout}`)
+  return address
 }
 
 /** What `grep 'downloading piece'` finds in the log. */

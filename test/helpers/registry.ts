@@ -1,6 +1,7 @@
 import { request, createServer, type IncomingMessage, type Server } from 'node:http'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Transform } from 'node:stream'
 import type { ExecutionContext } from 'ava'
 import { temporaryFolder } from './folder.ts'
 import { answers, eventually } from './poll.ts'
@@ -33,6 +34,10 @@ export interface TestRegistry {
   blobGets(): Map<string, number>
   /** Called for each request; true: it has dealt with the connection itself. */
   interfere: ((request: IncomingMessage) => 'pass' | 'cut' | number) | undefined
+  /** Bytes a second of each answer; as fast as it goes while undefined. */
+  pace: number | undefined
+  /** Bytes of blobs that went out so far. */
+  blobBytes(): number
   /** Takes the proxy's port away, or gives it back. */
   setUp(up: boolean): Promise<void>
 }
@@ -72,6 +77,8 @@ export async function startRegistry(t: ExecutionContext, { host = '127.0.0.1', p
       return new Map([...counts].map(([digest, times]) => [digest, Math.round(times * 100) / 100]))
     },
     interfere: undefined,
+    pace: undefined,
+    blobBytes: () => seen.filter(({ path }) => path.includes('/blobs/')).reduce((sum, { sent }) => sum + sent, 0),
     async setUp(up) {
       await proxy.setUp(up)
     },
@@ -116,7 +123,14 @@ function createProxy(direct: string, host: string, port: number, registry: TestR
               note.status = answer.statusCode ?? 0
               note.total = Number(/\/(\d+)$/.exec(answer.headers['content-range'] ?? '')?.[1] ?? answer.headers['content-length'] ?? 0)
               outgoing.writeHead(note.status, answer.headers)
-              answer.on('data', (chunk: Buffer) => (note.sent += chunk.length)).pipe(outgoing)
+              const counted = new Transform({
+                transform(chunk: Buffer, _encoding, callback) {
+                  note.sent += chunk.length
+                  if (registry.pace === undefined) callback(null, chunk)
+                  else setTimeout(callback, (chunk.length / registry.pace) * 1_000, null, chunk)
+                },
+              })
+              answer.pipe(counted).pipe(outgoing)
             },
           )
           onward.on('error', () => outgoing.destroy())
