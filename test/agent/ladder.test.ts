@@ -29,12 +29,12 @@ for (const [name, change, expected] of [
     { swarm: { kind: 'none' }, seeder: recovering, upstream: { failures: 2, retryAt: 10_100, triedAt: 9_000 } },
     { kind: 'wait', ms: 100 },
   ],
-  ['a seeder that refuses for good is not waited for', { swarm: { kind: 'none' }, seeder: gone, upstream: { failures: 1, retryAt: 10_100, triedAt: 9_000 } }, { kind: 'wait', ms: 100 }],
   [
-    'when everything has failed often, it ends',
-    { swarm: { kind: 'none' }, seeder: { ...recovering, failures: 3 }, upstream: { ...recovering, failures: 3 } },
-    { kind: 'give-up' },
+    'a seeder that refuses for good is not waited for',
+    { swarm: { kind: 'none' }, seeder: gone, upstream: { failures: 1, retryAt: 10_100, triedAt: 9_000 } },
+    { kind: 'wait', ms: 100 },
   ],
+  ['when everything has failed often, it ends', { swarm: { kind: 'none' }, seeder: { ...recovering, failures: 3 }, upstream: { ...recovering, failures: 3 } }, { kind: 'give-up' }],
   ['when nothing can help, it ends', { swarm: { kind: 'none' }, seeder: gone, upstream: gone }, { kind: 'give-up' }],
   ['refusals do not end what the swarm may still bring', { seeder: gone, upstream: gone }, { kind: 'wait', ms: 900 }],
   ['a swarm without its seeder: nobody goes upstream at once', { swarm: stalled, seeder: recovering }, { kind: 'hold-back' }],
@@ -45,10 +45,18 @@ for (const [name, change, expected] of [
   ['then upstream', { swarm: stalled, seeder: { ...recovering, triedAt: 9_950 }, heldBackUntil: 9_900 }, { kind: 'ask', rung: 'upstream' }],
   ['without a seeder upstream follows at once', { swarm: stalled, seeder: undefined, heldBackUntil: 9_900 }, { kind: 'ask', rung: 'upstream' }],
   ['what peers have is left to them', { swarm: stalled, seeder: gone, heldBackUntil: 9_900, unheld: false }, { kind: 'wait', ms: 1_500 }],
-  ['unless they have brought nothing for long', { swarm: { kind: 'open', progressAt: 6_000 }, seeder: gone, heldBackUntil: 9_900, unheld: false }, { kind: 'ask', rung: 'upstream' }],
+  [
+    'unless they have brought nothing for long',
+    { swarm: { kind: 'open', progressAt: 6_000 }, seeder: gone, heldBackUntil: 9_900, unheld: false },
+    { kind: 'ask', rung: 'upstream' },
+  ],
   ['or a reader has waited for long', { waitingSince: 6_000, seeder: gone, heldBackUntil: 9_900, unheld: false }, { kind: 'ask', rung: 'upstream' }],
   ['without a swarm nobody is held back', { swarm: { kind: 'none' }, seeder: gone, unheld: false }, { kind: 'ask', rung: 'upstream' }],
-  ['an upstream that asked to be left alone is left alone', { swarm: { kind: 'none' }, seeder: gone, upstream: { failures: 1, retryAt: 70_000, triedAt: 9_000 } }, { kind: 'wait', ms: 60_000 }],
+  [
+    'an upstream that asked to be left alone is left alone',
+    { swarm: { kind: 'none' }, seeder: gone, upstream: { failures: 1, retryAt: 70_000, triedAt: 9_000 } },
+    { kind: 'wait', ms: 60_000 },
+  ],
 ] as const) {
   test(name, (t) => t.deepEqual(nextStep({ ...base, ...change } as LadderState, limits), expected))
 }

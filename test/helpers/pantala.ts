@@ -58,7 +58,7 @@ export async function startAgent(
   const dir = data ?? (await temporaryFolder(t))
   const anyPort = '127.0.0.1:0'
   const process = startPantala(t, ['agent', '--listen', anyPort, '--peer-listen', anyPort, '--nodes', nodes, '--registry', registry, '--data', dir, ...extra])
-  await process.waitFor(/is ready[^]*^trackers/m)
+  await process.waitFor(/is ready[\s\S]*^trackers/m)
   return { process, data: dir, mirror: printed(process.stdout, 'mirror'), peers: printed(process.stdout, 'peers'), pieces: () => pieceLines(dir) }
 }
 

@@ -24,7 +24,13 @@ test('a nudge ends the wait that goes on, or the next one', async (t) => {
   await waiting
   nudge.now()
   await nudge.wait(60_000, signal)
-  const winner = await Promise.race([nudge.wait(60_000, AbortSignal.timeout(2_000)).then(() => 'nudged', () => 'aborted'), sleep(30, 'still waiting')])
+  const winner = await Promise.race([
+    nudge.wait(60_000, AbortSignal.timeout(2_000)).then(
+      () => 'nudged',
+      () => 'aborted',
+    ),
+    sleep(30, 'still waiting'),
+  ])
   t.is(winner, 'still waiting', 'it was used up')
 })
 
