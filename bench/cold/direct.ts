@@ -15,6 +15,8 @@ const { values } = parseArgs({
     images: { type: 'string', default: '1024;65536,24576,8192,4096' },
     runs: { type: 'string', default: '3' },
     keep: { type: 'string' },
+    /** Blobs up to this size come from the seeder by HTTP; the agents' default when left out. */
+    'small-blob': { type: 'string' },
   },
 })
 const mbit = Number(values.mbit)
@@ -38,7 +40,9 @@ async function measure(stage: Stage, nodes: readonly number[], layerSizes: reado
 
 const counts = values.nodes.split(',').map(Number)
 const images = values.images.split(';').map((sizes) => sizes.split(',').map((kib) => Number(kib) * 1024))
-const stage = await createStage({ nodes: Math.max(...counts), mbit, ...(values.keep === undefined ? {} : { keep: values.keep }) })
+const smallBlob = values['small-blob']
+const agentFlags = smallBlob === undefined ? [] : ['--small-blob', smallBlob]
+const stage = await createStage({ nodes: Math.max(...counts), mbit, agentFlags, ...(values.keep === undefined ? {} : { keep: values.keep }) })
 try {
   console.log(`${mbit} Mbit/s each way everywhere; medians of ${values.runs}; ${cpus().length} cores, Node ${process.versions.node}`)
   for (const count of counts) {
