@@ -11,7 +11,7 @@ import { REPOSITORY, startUpstream, type UpstreamRegistry } from './upstream.ts'
 const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
 const CLIENT = join(import.meta.dirname, 'client.ts')
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
-const START_LIMIT_MS = 30_000
+const START_LIMIT_MS = 60_000
 const TRACKER_PORT = 8001
 const SEEDER_PORT = 8080
 const MIRROR_PORT = 65001
