@@ -70,7 +70,15 @@ export async function sendBlob(request: FastifyRequest, reply: FastifyReply, wan
     const all = { ...headers, ...partly, 'content-length': String(span.end - span.start) }
     const status = range.kind === 'part' ? 206 : 200
     // most of it is read into memory that is used again: fresh memory costs a full garbage collection every ten megabytes
-    if (!blob.fill) return await stream(reply, status, all, blob.read(span, signal, (bytes) => buffers.take().subarray(0, bytes)), log, buffers)
+    if (!blob.fill)
+      return await stream(
+        reply,
+        status,
+        all,
+        blob.read(span, signal, (bytes) => buffers.take().subarray(0, bytes)),
+        log,
+        buffers,
+      )
     begin(reply, status, all)
     return await sendStored(reply.raw, span, blob.fill, buffers).catch((error: unknown) => endedEarly(digest, error, log))
   } finally {
