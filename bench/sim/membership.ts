@@ -1,14 +1,13 @@
 import { announceDelay, HURRY_MIN_MS, peersWanted } from '../../swarm/announce-policy.ts'
 import { announceInterval, intervalSeconds } from '../../tracker/interval-policy.ts'
-import { choosePeers, type PeerPool } from '../../tracker/peer-policy.ts'
 import { Link, type SimNode } from './node.ts'
+import { TrackerList } from './tracker-list.ts'
 import { wayMs, type World } from './world.ts'
 
 /** One way to the tracker, milliseconds. */
 const TRACKER_WAY_MS = 5
 /** Round trips from dialling to the first message: TCP and both handshakes. */
 const DIAL_WAYS = 4
-const NOBODY = { size: 0, at: () => 0 }
 
 export interface MembershipEvents {
   /** Both sides know what the other has. */
@@ -20,16 +19,13 @@ export interface MembershipEvents {
 export class Membership {
   readonly #world: World
   readonly #events: MembershipEvents
-  /** The tracker's lists. */
-  readonly #complete: SimNode[] = []
-  readonly #giving: SimNode[] = []
-  readonly #empty: SimNode[] = []
-  readonly #places = new Map<SimNode, { list: SimNode[]; at: number }>()
+  readonly #list: TrackerList
   readonly #dialling = new Map<SimNode, number>()
 
   constructor(world: World, events: MembershipEvents) {
     this.#world = world
     this.#events = events
+    this.#list = new TrackerList(world)
   }
 
   join(node: SimNode): void {
@@ -43,7 +39,7 @@ export class Membership {
 
   leave(node: SimNode): void {
     node.state = 'gone'
-    this.#remove(node)
+    this.#list.remove(node)
     for (const link of [...node.links.values()]) this.#disconnect(link)
   }
 
@@ -57,49 +53,23 @@ export class Membership {
   /** What the tracker does. */
   #answer(node: SimNode): void {
     if (node.state !== 'here') return
-    const { scenario, random, queue } = this.#world
-    this.#enlist(node)
-    const connected = node.links.size
-    const wanted = node.complete ? peersWanted(node.plan.role, 0, connected) : (scenario.tuning.wanted ?? peersWanted(node.plan.role, 1, connected))
-    const pool = this.#pool(node)
-    const asker = { complete: node.complete, zoned: false, racked: false }
-    const peers = choosePeers({ pool, asker, wanted, random }).map((candidate) => this.#candidate(candidate))
-    const lacking = this.#giving.length + this.#empty.length
-    const othersIncomplete = lacking - (node.complete ? 0 : 1)
-    const others = pool.size - 1
-    const baseMs = scenario.tuning.announceInterval
-    const interval = intervalSeconds(announceInterval({ baseMs, own: true, askerComplete: node.complete, others, othersIncomplete, hungry: lacking })) * 1000
+    const { scenario, queue } = this.#world
+    const list = this.#list
+    list.enlist(node)
+    const { complete: askerComplete } = node
+    const enough = peersWanted(node.plan.role, askerComplete ? 0 : 1, node.links.size)
+    const peers = list.choose(node, askerComplete ? enough : (scenario.tuning.wanted ?? enough))
+    const othersIncomplete = list.incomplete - (askerComplete ? 0 : 1)
+    const question = { baseMs: scenario.tuning.announceInterval, own: true, askerComplete, others: list.size - 1, othersIncomplete, hungry: list.incomplete }
+    const interval = intervalSeconds(announceInterval(question)) * 1000
     queue.after(TRACKER_WAY_MS, () => this.#hear(node, peers, interval))
   }
 
-  /** Everybody as the tracker numbers them: those that have everything, something, nothing. */
-  #pool(node: SimNode): PeerPool {
-    const giving = this.#complete.length + this.#giving.length
-    return {
-      complete: this.#complete.length,
-      giving,
-      size: giving + this.#empty.length,
-      seeders: NOBODY,
-      zone: NOBODY,
-      usable: (candidate) => this.#candidate(candidate) !== node,
-      isSeeder: (candidate) => this.#candidate(candidate)?.plan.role === 'seeder',
-      inZone: () => false,
-      inRack: () => false,
-      load: () => 0,
-    }
-  }
-
-  #candidate(number: number): SimNode | undefined {
-    const { length } = this.#complete
-    if (number < length) return this.#complete[number]
-    return number < length + this.#giving.length ? this.#giving[number - length] : this.#empty[number - length - this.#giving.length]
-  }
-
-  #hear(node: SimNode, peers: readonly (SimNode | undefined)[], interval: number): void {
+  #hear(node: SimNode, peers: readonly SimNode[], interval: number): void {
     if (node.state !== 'here') return
     const { random } = this.#world
     node.starved = peers.length === 0 && !node.complete ? node.starved + 1 : 0
-    for (const peer of peers) if (peer) this.#dial(node, peer)
+    for (const peer of peers) this.#dial(node, peer)
     this.#announceIn(node, announceDelay(interval, node.starved, random))
   }
 
@@ -147,23 +117,5 @@ export class Membership {
     // who has lost too many asks for more
     if (other.complete || other.links.size >= 4) return
     this.#announceIn(other, Math.max(0, other.lastAnnounceAt + HURRY_MIN_MS - this.#world.queue.now))
-  }
-
-  #enlist(node: SimNode): void {
-    const list = node.complete ? this.#complete : node.have.count > 0 ? this.#giving : this.#empty
-    if (this.#places.get(node)?.list === list) return
-    this.#remove(node)
-    this.#places.set(node, { list, at: list.length })
-    list.push(node)
-  }
-
-  #remove(node: SimNode): void {
-    const place = this.#places.get(node)
-    if (!place) return
-    this.#places.delete(node)
-    const last = place.list.pop()
-    if (!last || last === node) return
-    place.list[place.at] = last
-    this.#places.set(last, place)
   }
 }

@@ -9,6 +9,7 @@ export interface Access {
 
 export interface NodePlan {
   role: 'seeder' | 'agent'
+  zone?: string
   access: Access
   /** Milliseconds. */
   joinsAt: number
@@ -50,6 +51,8 @@ export interface Tuning {
   degree: number
   /** Peers that a node asks the tracker for; undefined for the engine's own. */
   wanted: number | undefined
+  /** The tracker's peer policy, or anybody. */
+  choice: 'policy' | 'random'
   /** The tracker's interval, milliseconds. */
   announceInterval: number
   /** From a unit's last byte to its announcement: hashing and writing, milliseconds. */
@@ -65,6 +68,8 @@ export interface Scenario {
   unit: number
   nodes: readonly NodePlan[]
   tuning: Tuning
+  /** Bytes per second of each zone's link to the others, each way; no limit without. */
+  zoneRate?: number
   /** Nothing is waited for beyond this, milliseconds. */
   limitMs: number
 }
@@ -87,6 +92,7 @@ export const DEFAULT_TUNING: Tuning = {
   maxConnections: 200,
   degree: 200,
   wanted: undefined,
+  choice: 'policy',
   announceInterval: 60_000,
   checkMs: 2,
   readAhead: 0,

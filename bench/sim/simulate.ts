@@ -9,6 +9,7 @@ import { Reveals } from './reveals.ts'
 import type { Scenario } from './scenario.ts'
 import { Uploads } from './uploads.ts'
 import { tell, type World } from './world.ts'
+import { ZoneLinks } from './zone-links.ts'
 
 /** As the engine's clock; peers that have stalled are looked for so often. */
 const TICK_MS = 500
@@ -18,6 +19,8 @@ export interface Outcome {
   /** Simulated milliseconds until the last node that stays was done, or until the limit. */
   endedAt: number
   events: number
+  /** Bytes that went from one zone to another. */
+  crossed: number
 }
 
 /** Runs a swarm until everybody who stays has everything. The same scenario gives the same outcome. */
@@ -39,7 +42,7 @@ class Simulation {
   constructor(scenario: Scenario) {
     const units = unitCount(scenario.size, scenario.unit)
     const nodes = scenario.nodes.map((plan, index) => new SimNode(index, plan, units, this.#queue, scenario.tuning))
-    const world: World = { scenario, queue: this.#queue, random: seededRandom(scenario.seed), units, nodes }
+    const world: World = { scenario, queue: this.#queue, random: seededRandom(scenario.seed), units, nodes, zones: new ZoneLinks(scenario.zoneRate) }
     this.#world = world
     this.#unfinished = nodes.filter(({ complete, plan }) => !complete && plan.leavesAt === undefined).length
     this.#downloads = new Downloads(world, {
@@ -73,7 +76,7 @@ class Simulation {
       if (leavesAt !== undefined) queue.at(leavesAt, () => this.#leave(node))
     }
     while (this.#unfinished > 0 && queue.now < scenario.limitMs && queue.step());
-    return { nodes, endedAt: queue.now, events: queue.planned }
+    return { nodes, endedAt: queue.now, events: queue.planned, crossed: this.#world.zones.crossed }
   }
 
   #onUnit(node: SimNode, unit: number): void {

@@ -4,6 +4,7 @@ import { DEFAULT_TUNING, type Tuning } from './scenario.ts'
 const WORDS: Partial<Record<keyof Tuning, readonly string[]>> = {
   binding: ['grant', 'grant-all', 'ask'],
   takeover: ['never', 'end', 'always'],
+  choice: ['policy', 'random'],
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { EventQueue } from './event-queue.ts'
 import type { Link, SimNode } from './node.ts'
 import type { Scenario } from './scenario.ts'
+import type { ZoneLinks } from './zone-links.ts'
 
 /** What all parts of a simulation share. */
 export interface World {
@@ -9,6 +10,7 @@ export interface World {
   readonly random: () => number
   readonly units: number
   readonly nodes: readonly SimNode[]
+  readonly zones: ZoneLinks
 }
 
 /** Bytes of a unit. */
@@ -36,7 +38,7 @@ export function tell({ queue }: World, link: Link, event: () => void): void {
  * Sends bytes from `link.self` to `link.other`: one block after another through the uplink, then through the downlink, which begins
  * with a block while the uplink still sends it.
  */
-export function transmit({ queue }: World, link: Link, bytes: number, event: () => void): void {
+export function transmit({ queue, zones }: World, link: Link, bytes: number, event: () => void): void {
   const { self, other } = link
   const { up } = self.plan.access
   const { down } = other.plan.access
@@ -47,7 +49,7 @@ export function transmit({ queue }: World, link: Link, bytes: number, event: () 
     other.received += bytes
     event()
   }
-  queue.at(self.upFree + wayMs(link), () => {
+  queue.at(zones.through(link, bytes, self.upFree) + wayMs(link), () => {
     const through = Math.max(queue.now, other.downFree + (bytes / down) * 1000)
     other.downFree = through
     link.throughAt = through
