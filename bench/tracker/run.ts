@@ -18,9 +18,9 @@ const { values } = parseArgs({
     peers: { type: 'string', default: '10000' },
     swarms: { type: 'string', default: '1000' },
     /** Swarms of each peer in the batch run. */
-    each: { type: 'string', default: '100' },
-    seconds: { type: 'string', default: '8' },
-    rounds: { type: 'string', default: '2' },
+    each: { type: 'string', default: '20' },
+    seconds: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '1' },
     port: { type: 'string', default: '29100' },
     /** Only protocols whose name begins so. */
     only: { type: 'string' },
