@@ -26,6 +26,6 @@ export function agentMetrics({ store, counters, activeDownloads, swarms, peers, 
   gauge('pantala_agent_received_seeder_bytes', 'Verified bytes from seeders since the start', () => counters.seeder)
   gauge('pantala_agent_received_upstream_bytes', 'Bytes from registries since the start', () => counters.upstream)
   gauge('pantala_agent_stale_manifests', 'Manifests served without asking upstream because it failed, since the start', staleManifests)
-  gauge('pantala_agent_read_back_bytes', 'Bytes read from disk again for the SHA-256 over whole blobs, because they came out of order', () => counters.readBack)
+  gauge('pantala_agent_readback_bytes', 'Bytes read from disk again for the SHA-256 over whole blobs, because they came out of order', () => counters.readBack)
   return registry
 }

@@ -1,13 +1,13 @@
 import type { Assembly } from './assembly.ts'
 import type { Assignments } from './assignments.ts'
+import { Handover } from './handover.ts'
 import type { BlockRequest } from './messages.ts'
 import type { Assignment, Peer } from './peer.ts'
 import { hasStopped, sends, stopped } from './patience.ts'
 import { pickUnit } from './picker.ts'
 import type { RateLimit } from './rate-limit.ts'
 import { requestWindow } from './request-policy.ts'
-import { ask, cancel, firstByte, unask } from './requests.ts'
-import { takeOver } from './takeover.ts'
+import { ask, firstByte, unask } from './requests.ts'
 import type { Units } from './units.ts'
 
 /** Grants that are kept; more are not given. */
@@ -37,6 +37,7 @@ export interface DownloaderOptions {
 export class Downloader {
   readonly #options: DownloaderOptions
   readonly #assignments: Assignments
+  readonly #handover: Handover
   #wish: { first: number; end: number } | undefined
   #retry: NodeJS.Timeout | undefined
   readonly #fillAll = (): void => this.fillAll()
@@ -44,6 +45,7 @@ export class Downloader {
   constructor(options: DownloaderOptions) {
     this.#options = options
     this.#assignments = options.assignments
+    this.#handover = new Handover(options)
   }
 
   wish(first: number, end: number): void {
@@ -141,7 +143,7 @@ export class Downloader {
     const peer = this.#assignments.holder(index)
     const assignment = peer?.assigned.get(index)
     if (peer && assignment) {
-      this.#cancel(peer, index)
+      this.#handover.cancel(peer, index)
       this.#assignments.forget(peer, assignment)
       if (assignment.assembly) this.recycle(assignment.assembly)
       this.fill(peer)
@@ -169,7 +171,7 @@ export class Downloader {
         if (peer.snubbed && peer.assigned.size === 0) this.fill(peer)
         continue
       }
-      for (const index of [...peer.assigned.keys()]) this.#cancel(peer, index)
+      for (const index of [...peer.assigned.keys()]) this.#handover.cancel(peer, index)
       this.release(peer)
     }
   }
@@ -207,7 +209,7 @@ export class Downloader {
           random,
         })
       : undefined
-    const chosen = index ?? (peer.assigned.size === 0 && !peer.snubbed ? this.#takeOver(peer) : undefined)
+    const chosen = index ?? (peer.assigned.size === 0 && !peer.snubbed ? this.#handover.takeOver(peer) : undefined)
     if (chosen === undefined) return false
     if (peer.grants) peer.credit--
     this.#assignments.assign(peer, chosen, now())
@@ -235,45 +237,11 @@ export class Downloader {
     peer.credit = 0
   }
 
-  /** Has an idle peer send what a busier one would send last. @returns the unit when it is free at once */
-  #takeOver(peer: Peer): number | undefined {
-    const now = this.#options.now()
-    if (this.#assignments.awaits(peer)) return undefined
-    const busy = [...this.#options.peers()].flatMap((from) => {
-      let outstanding = 0
-      const rate = from.rate.value(now)
-      return [...from.assigned.values()].flatMap((assignment) => {
-        const left = this.#assignments.left(assignment)
-        outstanding += left
-        return from === peer || assignment.yielding !== undefined ? [] : [{ from, index: assignment.index, left, outstanding, rate }]
-      })
-    })
-    const taken = takeOver({ busy, offered: (unit) => peer.offers(unit), rate: peer.rate.value(now) })
-    const assignment = taken?.from.assigned.get(taken.index)
-    if (!taken || !assignment) return undefined
-    const requested = this.#assignments.requested(taken.from, taken.index)
-    if (taken.from.connection.fast && requested.length > 0) {
-      this.#assignments.succeed(peer, assignment, now)
-      for (const at of requested) cancel(taken.from, at)
-      return undefined
-    }
-    this.#cancel(taken.from, taken.index)
-    this.#assignments.giveBack(taken.from, assignment)
-    return taken.index
-  }
-
   /** When the last answer has come, somebody else may be asked for the rest. */
   #yieldIfDone(peer: Peer, assignment: Assignment): void {
     if (assignment.yielding === undefined || this.#assignments.requested(peer, assignment.index).length > 0) return
     this.#assignments.giveBack(peer, assignment)
     this.#fillOthers(peer)
-  }
-
-  #cancel(peer: Peer, index: number): void {
-    for (const at of this.#assignments.requested(peer, index)) {
-      cancel(peer, at)
-      unask(peer, at)
-    }
   }
 
   #assignment(peer: Peer, byte: number): Assignment | undefined {
