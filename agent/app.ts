@@ -119,7 +119,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     post: postJson(seederHttp),
     log: log.child({ component: 'reports' }),
   })
-  const pullReports: PullReports = createPullReports({ clock, counters, send: (report) => reports.pull(report) })
+  const pullReports: PullReports = createPullReports({ clock, send: (report) => reports.pull(report) })
   let reachable: boolean | undefined
   const onAnswer = (answer: TrackerAnswer): void => {
     reports.heard(answer.tracker, answer.epoch)

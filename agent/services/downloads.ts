@@ -22,9 +22,8 @@ import type { DownloadResult } from './download-init.ts'
 import { createQuiet, seederRung, upstreamRung } from './http-rungs.ts'
 import type { HttpRung } from './rungs.ts'
 import { liveSource, type LiveSource } from './live-source.ts'
-import { createPieceLedger } from './piece-ledger.ts'
 import type { PullReports } from './pull-reports.ts'
-import type { Receipts } from './receipts.ts'
+import { noteUnits, type Receipts } from './receipts.ts'
 import type { RecordFinder } from '../../swarm/record-finder.ts'
 import { openAtSeeders, type OpenedAtSeeder } from './seeder-open.ts'
 import type { SeederClient } from '../../swarm/seeder-client.ts'
@@ -143,7 +142,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const planned = await plan(request, trusted)
     const { length, generation, unit, live } = planned
     const partial: PartialBlob = await store.create({ digest, length, unit, ...(generation === undefined ? {} : { generation }) })
-    const ledger = createPieceLedger(length, partial.unit)
+    const note = noteUnits(receipts, { digest, length }, partial.unit)
     const recorder = options.pullReports.begin(request, { length, begun, small: isSmall(planned) })
     const download = new Download({
       digest,
@@ -159,7 +158,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       recorder,
       onUnit(index, shares) {
         recorder.unit(shares)
-        receipts.pieceLog.write({ digest, length }, ledger.add(index, shares))
+        note(index, shares)
       },
     })
     const settle = async (): Promise<void> => {

@@ -5,7 +5,6 @@ import type { Clock } from '../../common/lifecycle.ts'
 import type { BlobRequest } from '../../common/oci/registry-backend.ts'
 import type { UnitEvent } from '../../swarm/engine.ts'
 import { createSourceTally } from '../../swarm/transfer.ts'
-import type { AgentCounters } from './counters.ts'
 import type { Share } from './piece-ledger.ts'
 
 /** Blobs that this node has fetched, and failed to fetch, since its start. */
@@ -46,11 +45,10 @@ const CODE = /^[A-Z][A-Z0-9_]{0,63}$/
 
 export interface PullReportsOptions {
   clock: Clock
-  counters: Pick<AgentCounters, 'add'>
   send: (report: PullReport) => void
 }
 
-export function createPullReports({ clock, counters, send }: PullReportsOptions): PullReports {
+export function createPullReports({ clock, send }: PullReportsOptions): PullReports {
   const counts: PullCounts = { complete: 0, failed: 0, wasted: 0 }
   return {
     counts,
@@ -62,7 +60,6 @@ export function createPullReports({ clock, counters, send }: PullReportsOptions)
       return {
         unit(shares) {
           firstByteMs ??= Math.round(clock.monotonic() - begun)
-          counters.add(shares)
           for (const { source, spans } of shares) for (const { start, end } of spans) bytes[source.kind] += end - start
         },
         swarmUnit: ({ sources }) => tally.add(sources),
