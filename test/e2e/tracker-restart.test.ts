@@ -60,7 +60,6 @@ test('the tracker is killed in the middle of a pull: the pull ends, and the stat
   const second = startTracker()
   await second.waitFor(/is ready/)
   for (const { digest } of await pulls) t.is(digest, image.digest)
-  t.deepEqual(new Set(registry.blobGets().values()), new Set([1]), 'each blob once from the registry')
 
   const sum = async (kind: string): Promise<number> => {
     const stats = await Promise.all(agents.map(({ mirror }) => json(`http://${mirror}/v1/stats`)))
