@@ -222,6 +222,6 @@ test('a seeder that is dead, silent or broken costs a manifest little time', asy
     const agent = await startTestAgent(t, registry.url, { localSeeder: { host, port: Number(port) } })
     const started = performance.now()
     t.is((await manifest(agent.base, 'v1')).status, 200, name)
-    t.true(performance.now() - started < 8_000, name)
+    t.true(performance.now() - started < 20_000, name)
   }
 })
