@@ -49,6 +49,8 @@ const ROWS: Row[] = [
       init: { fault: { kind }, ...(kind === 'refuse' || kind === 'stall' ? {} : { only: /\/blobs\/|bittorrent/ }) },
       before: 'warm',
       from: 'mirror',
+      // small blobs come by HTTP and are checked as a whole: a runtime may have wrong bytes before that; the next pull goes around this seeder
+      ...(kind === 'corrupt' ? { pulls: 4 } : {}),
     },
     { name: `peer: ${kind}`, where: 'peer', init: { fault: { kind } }, before: 'shared', from: 'mirror' },
   ]),
