@@ -38,6 +38,8 @@ export class Download {
   /** Ends the wait of a step when there is something new to decide on. */
   readonly #nudge = createNudge()
   readonly #rungs: Rungs
+  /** Units from a seeder that no hash has been found to match. */
+  readonly #unvouched = new Set<number>()
   #joined: JoinedSwarm | undefined
   #signed: SignedRecord | undefined
   #progressAt: number
@@ -69,6 +71,11 @@ export class Download {
       end()
       this.#steer()
     }
+  }
+
+  /** False for bytes that somebody else than the registry gave and that nothing vouches for until the whole has been verified. */
+  vouched(index: number): boolean {
+    return !this.#unvouched.has(index)
   }
 
   /** Ends the download; what is verified stays on disk. */
@@ -229,8 +236,12 @@ export class Download {
     const start = index * this.partial.unit
     const fresh = !this.partial.has(index)
     const checkable = this.#init.live === undefined || this.#init.live.hashes.get(index) !== undefined
-    if (this.#joined && checkable) await this.#joined.swarm.writeUnit(index, bytes)
-    else await this.partial.write(index, bytes)
+    if (this.#joined && checkable) {
+      await this.#joined.swarm.writeUnit(index, bytes)
+    } else {
+      if (fresh && source.kind === 'seeder') this.#unvouched.add(index)
+      await this.partial.write(index, bytes)
+    }
     if (fresh) this.#init.onUnit(index, [{ source, spans: [{ start, end: start + bytes.length }] }])
   }
 

@@ -1,10 +1,9 @@
 import type { BlobRequest, OpenBlob } from '../../common/oci/registry-backend.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { Digest } from '../../common/oci/digest.ts'
-import { readSpan } from '../../common/store/read-span.ts'
-import { unitCount } from '../../common/store/units.ts'
 import type { Download } from './download.ts'
 import type { Downloads } from './downloads.ts'
+import { readDownload } from './read-download.ts'
 
 /** A larger blob that nobody waits for any more is not finished in the background. */
 const FINISH_ALONE_BYTES = 1024 * 1024 * 1024
@@ -33,20 +32,10 @@ export function createReaders(downloads: Downloads): (request: BlobRequest) => P
     const { digest } = request
     const download = await downloads.open(request)
     readers.set(digest, (readers.get(digest) ?? 0) + 1)
-    let endNeed = (): void => {}
-    const { partial } = download
     return {
-      length: partial.length,
-      read(span, signal, take) {
-        const end = unitCount(span.end, partial.unit)
-        const onUnitNeeded = (index: number): void => {
-          endNeed()
-          endNeed = partial.has(index) ? () => {} : download.need({ index, end })
-        }
-        return readSpan(partial, span, { signal, holdLastByte: true, onUnitNeeded, ...(take ? { take } : {}) })
-      },
+      length: download.partial.length,
+      read: (span, signal, take) => readDownload(download, span, { signal, again: () => downloads.open(request), ...(take ? { take } : {}) }),
       async close() {
-        endNeed()
         leave(digest, download)
       },
     }
