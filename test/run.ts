@@ -4,12 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * What `npm test` runs: ava over all test files; those named `*.full.test.ts` only with `PANTALA_TEST=full`. The last line of the
+ * What `npm test` runs: ava over all test files; those named `*.full.test.ts` only with `PANTALA_TEST=full`,
+ * those named `*.long.test.ts` alone and only with `PANTALA_TEST=long`. The last line of the
  * output has the counts.
  */
 
 const root = new URL('..', import.meta.url).pathname
 const full = process.env['PANTALA_TEST'] === 'full'
+/** Nothing but what takes ten minutes and more. */
+const long = process.env['PANTALA_TEST'] === 'long'
 /** More would only wait for the machine's two cores, and starve programs that have time limits. */
 const CONCURRENCY = '2'
 const TEST_TIMEOUT = '10m'
@@ -21,7 +24,7 @@ interface Skip {
 
 const files: string[] = []
 for await (const file of glob('test/**/*.test.ts', { cwd: root })) {
-  if (full || !file.endsWith('.full.test.ts')) files.push(file)
+  if (file.endsWith('.long.test.ts') ? long : !long && (full || !file.endsWith('.full.test.ts'))) files.push(file)
 }
 files.sort()
 const notes = await mkdtemp(join(tmpdir(), 'pantala-test-run-'))
