@@ -91,7 +91,7 @@ class NativeEngine implements SwarmEngine {
       readBuffer: Buffer.allocUnsafeSlow(READ_BYTES),
       uploadWindow: new TotalWindow(),
       grantPlaces: new GrantPlaces(),
-      readCache: new ReadCache(),
+      readCache: new ReadCache(this.#pool),
       uploadLimit: new RateLimit(uploadLimit, now),
       downloadLimit: new RateLimit(downloadLimit, now),
       totals: this.#totals,

@@ -1,4 +1,5 @@
 import { unitSpan, type UnitStorage } from '../../common/store/units.ts'
+import type { BufferPool } from './buffer-pool.ts'
 
 /** What is read from disk at a time: a unit, or this much of a larger one. */
 const CHUNK_BYTES = 512 * 1024
@@ -15,7 +16,6 @@ interface Chunk {
   storage: UnitStorage
   first: number
   buffer: Buffer
-  length: number
   ready: Promise<void>
   users: number
 }
@@ -26,8 +26,12 @@ export class ReadCache {
   readonly #chunks = new Map<UnitStorage, Map<number, Chunk>>()
   /** The longest unused first. */
   readonly #order = new Set<Chunk>()
-  readonly #free: Buffer[] = []
+  readonly #pool: BufferPool
   #kept = 0
+
+  constructor(pool: BufferPool) {
+    this.#pool = pool
+  }
 
   /** Bytes of present units; a span within a unit. Rejects when the storage fails. */
   async read(storage: UnitStorage, start: number, length: number): Promise<ReadBytes> {
@@ -35,8 +39,7 @@ export class ReadCache {
     const first = unit.start + Math.floor((start - unit.start) / CHUNK_BYTES) * CHUNK_BYTES
     const end = Math.min(first + CHUNK_BYTES, unit.end)
     if (start + length > end) return readAlone(storage, start, length)
-    const chunk = this.#chunk(storage, first, end - first)
-    chunk.users++
+    const chunk = this.#use(storage, first, end - first)
     try {
       await chunk.ready
     } catch (error) {
@@ -60,20 +63,22 @@ export class ReadCache {
     for (const chunk of [...(this.#chunks.get(storage)?.values() ?? [])]) this.#drop(chunk)
   }
 
-  #chunk(storage: UnitStorage, first: number, length: number): Chunk {
+  /** In use from now on: what is still being read must not be given away. */
+  #use(storage: UnitStorage, first: number, length: number): Chunk {
     const chunks = this.#chunks.get(storage) ?? new Map<number, Chunk>()
     this.#chunks.set(storage, chunks)
     const known = chunks.get(first)
     if (known) {
+      known.users++
       this.#order.delete(known)
       this.#order.add(known)
       return known
     }
-    const buffer = this.#free.pop() ?? Buffer.allocUnsafeSlow(CHUNK_BYTES)
-    const chunk: Chunk = { storage, first, buffer, length, users: 0, ready: storage.read(first, buffer.subarray(0, length)) }
+    const buffer = this.#pool.take(Math.min(CHUNK_BYTES, storage.unit, storage.length))
+    const chunk: Chunk = { storage, first, buffer, users: 1, ready: storage.read(first, buffer.subarray(0, length)) }
     chunks.set(first, chunk)
     this.#order.add(chunk)
-    this.#kept += length
+    this.#kept += buffer.length
     chunk.ready.catch(() => this.#drop(chunk))
     this.#trim()
     return chunk
@@ -84,7 +89,7 @@ export class ReadCache {
     for (const chunk of this.#order) {
       if (chunk.users > 0) continue
       this.#drop(chunk)
-      this.#free.push(chunk.buffer)
+      this.#pool.give(chunk.buffer)
       if (this.#kept <= MAX_KEPT_BYTES) return
     }
   }
@@ -95,7 +100,7 @@ export class ReadCache {
     chunks.delete(chunk.first)
     if (chunks.size === 0) this.#chunks.delete(chunk.storage)
     this.#order.delete(chunk)
-    this.#kept -= chunk.length
+    this.#kept -= chunk.buffer.length
   }
 }
 
