@@ -2,8 +2,8 @@ import { mkdir, open, stat, type FileHandle } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 
-/** Larger writes have the kernel look for large free pages, which costs several times as much (docs/decisions/008). */
-const WRITE_BYTES = 512 * 1024
+/** Larger writes have the kernel look for large free pages, which may cost several times as much (docs/decisions/008). */
+const WRITE_BYTES = 128 * 1024
 
 /** Fills `into` from `position`. @throws {PantalaError} `STORE_FAILED` on a disk error or when the file ends before */
 export async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {

@@ -113,6 +113,10 @@ export class PartialFile implements PartialBlob {
     await this.#file.use((file) => readFully(file, into, offset))
   }
 
+  foresee(start: number, bytes: Uint8Array): void {
+    this.#sha256.foresee(start, bytes)
+  }
+
   async write(index: number, bytes: Uint8Array, digest?: Uint8Array): Promise<void> {
     this.#check()
     if (this.#present.has(index) || this.state !== 'arriving') return

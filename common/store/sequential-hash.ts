@@ -36,16 +36,40 @@ export class SequentialHash {
   #next = 0
   #leading: Promise<void> = Promise.resolve()
   #following: Promise<void> | undefined
+  /** The hash as it will be if the unit at its turn is what has come of it so far. */
+  #foreseen: { index: number; sha256: Hash; at: number; memory: ArrayBufferLike } | undefined
 
   constructor(init: SequentialHashInit) {
     this.#init = init
     this.#buffer = Buffer.allocUnsafe(Math.min(BUFFER_BYTES, init.unit, init.length))
   }
 
+  /** Bytes of a unit that has not been checked; what they change counts once it is offered. @param start - of the blob */
+  foresee(start: number, bytes: Uint8Array): void {
+    if (this.#init.onBytes) return
+    // the unit is sent again
+    if (this.#foreseen && start === this.#foreseen.index * this.#init.unit) this.#foreseen = undefined
+    if (start === this.#next * this.#init.unit && this.#next === this.#hashed && !this.#following) {
+      this.#foreseen = { index: this.#next, sha256: this.#sha256.copy(), at: start, memory: bytes.buffer }
+    }
+    if (this.#foreseen?.at !== start || this.#foreseen.memory !== bytes.buffer) return
+    this.#foreseen.sha256.update(bytes)
+    this.#foreseen.at += bytes.length
+  }
+
   /** A unit is about to be written. @returns when its bytes are needed no more; undefined when it is not its turn */
   offer(index: number, bytes: Uint8Array): Promise<void> | undefined {
     if (index !== this.#next || this.#following) return undefined
     this.#next++
+    const foreseen = this.#foreseen
+    this.#foreseen = undefined
+    // the same unit may come from elsewhere, and what was foreseen may have been wrong
+    if (foreseen?.index === index && foreseen.at === index * this.#init.unit + bytes.length && foreseen.memory === bytes.buffer) {
+      this.#sha256 = foreseen.sha256
+      this.#taken = foreseen.at
+      this.#hashed++
+      return undefined
+    }
     const sha256 = this.#sha256
     this.#leading = this.#leading.then(() => this.#lead(bytes, sha256))
     return this.#leading
@@ -58,6 +82,7 @@ export class SequentialHash {
     this.#taken = 0
     this.#hashed = 0
     this.#next = 0
+    this.#foreseen = undefined
   }
 
   /** Brings the hash up to the first unit that is missing. */

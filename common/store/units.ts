@@ -11,6 +11,11 @@ export interface UnitStorage {
   /** Fills `into` from `offset`. Only bytes of present units may be asked for. */
   read(offset: number, into: Uint8Array): Promise<void>
   /**
+   * Bytes of a unit that is going to be written if it matches its hash, in order from its first byte: whoever makes a hash of its own over
+   * the blob can do so while they are in the processor's cache. They are valid during the call only.
+   */
+  foresee?(start: number, bytes: Uint8Array): void
+  /**
    * Stores a whole verified unit; it is present when the promise resolves. Writing a present unit again does nothing.
    * @param digest - of the bytes, when the caller has it already: SHA-256 or SHA-1, told apart by their length
    */

@@ -19,14 +19,16 @@ export class Assembly<P> {
   readonly sources: BlockSource<P>[] = []
   readonly #arrived: Uint8Array
   readonly #hash: Hash
+  readonly #foresee: (start: number, bytes: Uint8Array) => void
   #hashed = 0
   #left: number
 
-  constructor(index: number, length: number, unit: number, buffer: Buffer, hash: Hash) {
+  constructor(index: number, length: number, unit: number, buffer: Buffer, hash: Hash, foresee: (start: number, bytes: Uint8Array) => void = () => {}) {
     this.index = index
     this.span = unitSpan(index, length, unit)
     this.buffer = buffer
     this.#hash = hash
+    this.#foresee = foresee
     this.#left = Math.ceil(this.size / SLOT_BYTES)
     this.#arrived = new Uint8Array(this.#left)
   }
@@ -90,7 +92,11 @@ export class Assembly<P> {
     let slot = this.#hashed / SLOT_BYTES
     while (this.#arrived[slot] === 1) slot++
     const end = Math.min(slot * SLOT_BYTES, this.size)
-    if (end > this.#hashed) this.#hash.update(this.buffer.subarray(this.#hashed, end))
+    if (end > this.#hashed) {
+      const bytes = this.buffer.subarray(this.#hashed, end)
+      this.#hash.update(bytes)
+      this.#foresee(this.span.start + this.#hashed, bytes)
+    }
     this.#hashed = slot * SLOT_BYTES
   }
 }

@@ -65,7 +65,9 @@ export class Assignments {
   /** Memory for the unit's bytes. */
   assembly(assignment: Assignment): Assembly<Peer> {
     const { length, unit } = this.#storage
-    assignment.assembly ??= new Assembly<Peer>(assignment.index, length, unit, this.#pool.take(this.#unitBytes), this.#units.hash())
+    assignment.assembly ??= new Assembly<Peer>(assignment.index, length, unit, this.#pool.take(this.#unitBytes), this.#units.hash(), (start, bytes) =>
+      this.#storage.foresee?.(start, bytes),
+    )
     return assignment.assembly
   }
 

@@ -11,6 +11,8 @@ const HASH_AT = 28
 const PEER_ID_AT = 48
 const EXTENSIONS_FLAG = 0x10
 const FAST_FLAG = 0x04
+/** Who offers more than we ask for is one of ours of another version. */
+const MAX_OFFERED_BLOCK_BYTES = 64 * 1024 * 1024
 const LIMITS = { maxBytes: 64 * 1024, maxDepth: 6, maxValues: 1_000 }
 
 export interface Handshake {
@@ -110,7 +112,7 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
       grants: values[GRANTS_KEY] === 1,
       port: integer(values['p'], 1, 65535),
       requests: integer(values['reqq'], 1, 100_000),
-      blockBytes: integer(values[BLOCK_KEY], 16 * 1024, 256 * 1024),
+      blockBytes: integer(values[BLOCK_KEY], 16 * 1024, MAX_OFFERED_BLOCK_BYTES),
     }
   } catch {
     return undefined

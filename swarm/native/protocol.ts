@@ -6,7 +6,7 @@ import { piecesPresent } from './view.ts'
 import { MAX_BLOCK_BYTES } from './wire-parser.ts'
 
 /** Blocks that we ask for and serve between our own. */
-export const OWN_BLOCK_BYTES = 256 * 1024
+export const OWN_BLOCK_BYTES = 512 * 1024
 const OWN_REQUESTS = 512
 const EXTENDED_HANDSHAKE = 0
 const WANT_BYTES = 9

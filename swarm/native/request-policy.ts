@@ -7,7 +7,7 @@ export const FIRST_WINDOW_BYTES = 256 * 1024
 /** The same once it is known: a queue at a slow peer keeps units from others that could send them sooner. */
 export const MIN_WINDOW_BYTES = 64 * 1024
 /** Memory for units on their way, in one swarm. */
-const MAX_BUFFERED_BYTES = 64 * 1024 * 1024
+const MAX_BUFFERED_BYTES = 48 * 1024 * 1024
 const MAX_UNITS = 48
 const MIN_UNITS = 6
 

@@ -1,7 +1,7 @@
 import { MESSAGE, type BlockRequest } from './messages.ts'
 
 /** Larger blocks are asked for by nobody: 16 KiB is usual, ours go up to this. */
-export const MAX_BLOCK_BYTES = 256 * 1024
+export const MAX_BLOCK_BYTES = 512 * 1024
 /** The largest message that is neither a block nor a bitfield: an extension's dictionary. */
 export const MAX_MESSAGE_BYTES = 128 * 1024
 const PIECE_HEAD_BYTES = 9
