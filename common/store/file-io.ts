@@ -3,7 +3,7 @@ import { dirname } from 'node:path'
 import { PantalaError, systemCode } from '../errors.ts'
 
 /** Larger writes have the kernel look for large free pages, which may cost several times as much (docs/decisions/008). */
-const WRITE_BYTES = 128 * 1024
+const WRITE_BYTES = 256 * 1024
 
 /** Fills `into` from `position`. @throws {PantalaError} `STORE_FAILED` on a disk error or when the file ends before */
 export async function readFully(file: FileHandle, into: Uint8Array, position: number): Promise<void> {
