@@ -34,9 +34,12 @@ export function announceDelay(interval: number, starved: number, random: Random)
   return shorten(wait, random)
 }
 
-/** Milliseconds until a tracker is tried again that has failed so many times in a row. */
-export function retryDelay(failures: number, random: Random): number {
-  return shorten(Math.min(RETRY_MAX_MS, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, MAX_DOUBLINGS)), random)
+/**
+ * Milliseconds until a tracker is tried again that has failed so many times in a row.
+ * @param mostMs - its announce interval: when it is back it knows everything again within that
+ */
+export function retryDelay(failures: number, random: Random, mostMs = RETRY_MAX_MS): number {
+  return shorten(Math.min(RETRY_MAX_MS, mostMs, RETRY_FIRST_MS * 2 ** Math.min(failures - 1, MAX_DOUBLINGS)), random)
 }
 
 /** A swarm that lacks something asks for so many peers in all, but only while it is connected to fewer than are enough. */

@@ -115,8 +115,16 @@ class Outbox {
   heard(epoch: string): void {
     const before = this.#epoch
     this.#epoch = epoch
-    if (before === undefined || before === epoch) return
-    this.#startOver()
+    if (before === epoch) return
+    if (before !== undefined) this.#startOver()
+    this.#backAgain()
+  }
+
+  /** It answers others, so there is no reason to wait for the end of a long pause. */
+  #backAgain(): void {
+    this.#failures = 0
+    this.#cancel?.()
+    this.#cancel = undefined
     this.wake()
   }
 

@@ -248,7 +248,7 @@ class Session implements TrackerSession {
     const now = this.#now()
     if (!this.#ending.signal.aborted) {
       this.#failures++
-      this.#retryAt = now + retryDelay(this.#failures, this.#options.random)
+      this.#retryAt = now + retryDelay(this.#failures, this.#options.random, this.#interval)
       this.#setReached(false, error)
     }
     for (const entry of this.#entries.values()) {

@@ -9,6 +9,7 @@ import type { HttpClient } from '../../common/http/client.ts'
 import { requestJson } from '../../common/http/json.ts'
 import { backgroundTask, type Clock, type Service } from '../../common/lifecycle.ts'
 import type { Logger } from '../../common/log.ts'
+import { createKnownSeeders } from './known-seeders.ts'
 import { rendezvous } from './rendezvous.ts'
 
 const POLL_MS = 5_000
@@ -55,7 +56,7 @@ export interface ClusterOptions {
 export function createCluster({ trackers, localSeeder, http, clock, log }: ClusterOptions): Cluster {
   const suspects = new Map<string, number>()
   const keys = new Map<string, PublicKey>()
-  let seeders: Seeder[] = []
+  const seeders = createKnownSeeders<Seeder>(clock)
   let answered: HostPort | undefined
   let clusterName: string | undefined
   let state: 'unknown' | 'reachable' | 'unreachable' = 'unknown'
@@ -68,7 +69,10 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
   const ask = async (tracker: HostPort, signal: AbortSignal): Promise<void> => {
     const view = await requestJson(http, `http://${formatHostPort(tracker)}/v1/cluster`, { parse: parseView, signal })
     const here = isIP(tracker.host) === 0 ? (await lookup(tracker.host)).address : tracker.host
-    seeders = view.seeders.map(({ id, host, port }) => ({ id, host: host ?? here, port }))
+    seeders.named(
+      view.epoch,
+      view.seeders.map(({ id, host, port }) => ({ id, host: host ?? here, port })),
+    )
     noteSeeders()
     // a record outlives the seeder that signed it
     for (const key of [...view.keys, ...view.seeders.map((seeder) => seeder.key)]) keys.set(key.id, key)
@@ -78,9 +82,9 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
 
   /** Says when there is no seeder to ask, and when there is one again. */
   const noteSeeders = (): void => {
-    const next = seeders.length > 0 ? 'some' : 'none'
+    const next = seeders.all().length > 0 ? 'some' : 'none'
     if (next === 'none' && seedersKnown !== 'none' && !localSeeder) log.warn({}, 'waiting for a seeder: the tracker knows none; pulls go to the registry meanwhile')
-    if (next === 'some' && seedersKnown === 'none') log.info({ seeders: seeders.map(formatHostPort) }, 'seeder found')
+    if (next === 'some' && seedersKnown === 'none') log.info({ seeders: seeders.all().map(formatHostPort) }, 'seeder found')
     seedersKnown = next
   }
 
@@ -127,8 +131,9 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
     async seeders(key, suspects = 'left out') {
       if (localSeeder) return [{ id: 'local', ...localSeeder }]
       if (state === 'unknown') await Promise.race([polled, sleep(FIRST_ANSWER_MS, undefined, { ref: false })])
-      const responsive = rendezvous(seeders.filter(answersLately), key)
-      return suspects === 'last' ? [...responsive, ...rendezvous(seeders, key).filter((seeder) => !answersLately(seeder))] : responsive
+      const known = seeders.all()
+      const responsive = rendezvous(known.filter(answersLately), key)
+      return suspects === 'last' ? [...responsive, ...rendezvous(known, key).filter((seeder) => !answersLately(seeder))] : responsive
     },
     suspect({ id }) {
       if (!localSeeder) suspects.set(id, clock.monotonic() + SUSPECT_MS)

@@ -33,6 +33,8 @@ export type ClusterSeeder = Static<typeof ClusterSeeder>
 export const ClusterView = Type.Object({
   /** Name of the cluster, the `source` of its torrents. */
   cluster: Type.String(),
+  /** Random for each start of the tracker: when it changes, the tracker may not know every seeder yet. */
+  epoch: Type.String({ pattern: '^[0-9a-f]{16}$' }),
   /** The tracker's clock, milliseconds since 1970. */
   time: Type.Integer(),
   version: Type.String(),

@@ -70,6 +70,20 @@ test('a swarm that finds nobody asks again soon, then more and more seldom', asy
   await announcer.stop()
 })
 
+test('a tracker that was away for long is tried once an interval', async (t) => {
+  let down = false
+  const { announcer, time, requests } = setUp(() => (down ? new Error('down') : { interval: 5 }))
+  announcer.track(swarm(0))
+  await announcer.start()
+  await time.pass(1_000)
+  down = true
+  await time.pass(10 * 60_000)
+  const before = requests.length
+  await time.pass(60_000)
+  t.is(requests.length - before, 12)
+  await announcer.stop()
+})
+
 test('a swarm that is not registered yet is tried again, as new', async (t) => {
   let known = false
   const { announcer, time, requests } = setUp(({ swarms }) => (known ? {} : { swarms: swarms.map(({ id }) => ({ id, unknown: true, complete: 0, incomplete: 0, peers: [] })) }))

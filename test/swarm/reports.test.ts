@@ -82,6 +82,24 @@ test('a tracker that is away is told later, one that has restarted everything ag
   await reports.stop()
 })
 
+test('a tracker that is back after a long time is told at once, not after the pause', async (t) => {
+  const { reports, requests, time, state } = setUp()
+  await reports.start()
+  await time.pass(1_000)
+  state.down = true
+  reports.pull(pull(1))
+  await time.pass(10 * 60_000)
+  Object.assign(state, { down: false, epoch: '22'.repeat(8) })
+  const before = requests.length
+  reports.heard({ host: '10.0.0.1', port: 8001 }, state.epoch)
+  await time.pass(1_000)
+  t.deepEqual(
+    requests.slice(before).map(({ body }) => body.pulls.length),
+    [1],
+  )
+  await reports.stop()
+})
+
 test('a tracker that restarts while a report is under way hears everything, too', async (t) => {
   const epochs = ['11', '22'].map((digits) => digits.repeat(8))
   const gates: (() => void)[] = []

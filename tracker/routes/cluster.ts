@@ -40,6 +40,6 @@ export function clusterRoutes(app: FastifyInstance, { cluster, members, leases, 
   app.get('/v1/cluster', { schema: { summary: 'Seeders that are there, keys and time', response: { 200: ClusterView, default: ApiError } } }, async (request) => {
     const observed = seenAddress(request.socket.remoteAddress)
     const seeders = members.visible({ address: observed, ownHost: advertiseIp ?? null })
-    return { cluster, time: clock.now(), version: VERSION, seeders, keys: members.keys(), observed }
+    return { cluster, epoch, time: clock.now(), version: VERSION, seeders, keys: members.keys(), observed }
   })
 }
