@@ -1,25 +1,29 @@
 import { hostname } from 'node:os'
 import type { ReportTotals } from '../common/api/reports.ts'
 import type { HostPort } from '../common/http/address.ts'
-import { createHttpClient, type HttpClient } from '../common/http/client.ts'
+import { createHttpClient } from '../common/http/client.ts'
 import { healthRoutes } from '../common/http/health.ts'
 import { createPortMux, type PortMux } from '../common/http/port-mux.ts'
 import { createHttpApp, type HttpApp } from '../common/http/server.ts'
 import { servePorts } from '../common/http/serve-ports.ts'
 import { loadNodeId } from '../common/identity.ts'
 import { composeServices, onStop, systemClock, type Clock, type Service } from '../common/lifecycle.ts'
+import { loadLocalSecret } from '../common/local-secret.ts'
 import type { Logger } from '../common/log.ts'
 import type { Digest } from '../common/oci/digest.ts'
+import { loadCredentialIds } from '../common/oci/credential-ids.ts'
+import { createGrantLog } from '../common/oci/grant-log.ts'
+import { createGrants } from '../common/oci/grants.ts'
+import { createNodeCredentials } from '../common/oci/node-credentials.ts'
 import { createManifestCache } from '../common/oci/manifest-cache.ts'
 import { createCredentialStore } from '../common/oci/registry-credentials.ts'
 import { registryFront } from '../common/oci/registry-front.ts'
 import { createUpstreamManifests, type UpstreamManifests } from '../common/oci/registry-manifests.ts'
 import { createServable } from '../common/oci/registry-servable.ts'
-import { createRegistryUpstream } from '../common/oci/registry-upstream.ts'
+import { createChallenges } from '../common/oci/registry-challenge.ts'
+import { createRegistryClient } from '../common/oci/registry-client.ts'
 import { viaName } from '../common/oci/registry-via.ts'
 import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
-import { createTokenSource } from '../common/oci/token-source.ts'
-import { createUpstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
 import type { TrackerAnswer } from '../swarm/announcer.ts'
 import { createPeerId } from '../swarm/peer-id.ts'
@@ -28,6 +32,7 @@ import { createReports, type Reports } from '../swarm/reports.ts'
 import { agentMetrics } from './metrics.ts'
 import { recordRoutes } from './routes/records.ts'
 import { statsRoutes } from './routes/stats.ts'
+import { createAgentAccess } from './services/access.ts'
 import { createAgentBackend } from './services/backend.ts'
 import { createCluster } from './services/cluster.ts'
 import { createCounters, type AgentCounters } from './services/counters.ts'
@@ -37,6 +42,7 @@ import { createPieceLog } from './services/piece-log.ts'
 import { createPullReports, type PullReports } from './services/pull-reports.ts'
 import { createReaders } from './services/readers.ts'
 import { createSeederClient } from '../swarm/seeder-client.ts'
+import { LEEWAY_MS, ORPHAN_LEEWAY_MS, ticketHolds } from '../swarm/ticket.ts'
 import { createSharedBlobs } from './services/shared-blobs.ts'
 import { createSwarmSide, type PeerOptions, type SwarmSide } from './swarm-side.ts'
 
@@ -80,6 +86,8 @@ export interface AgentOptions {
   tagTtlMs: number
   /** The last known meaning of a tag is served when nobody can say what it means now. */
   serveStale: boolean
+  /** Whom upstream has accepted is let in for so long while upstream cannot be asked. */
+  outageGraceMs: number
   log: Logger
   clock?: Clock
 }
@@ -96,14 +104,14 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const nodeId = await loadNodeId(store.meta)
   const via = viaName('agent', nodeId)
   const registries = createRegistries(options.registry, options.registries)
-  const upstreamOptions = { connectMs: UPSTREAM_CONNECT_MS, headersMs: 3 * idleMs, idleMs, connections: UPSTREAM_CONNECTIONS, tlsFor: registries.tlsFor }
-  const upstreamHttp = createHttpClient(upstreamOptions)
+  const nodeCredentials = createNodeCredentials({ secret: await loadLocalSecret(store.meta), store: createCredentialStore(clock), log })
+  const timeouts = { connectMs: UPSTREAM_CONNECT_MS, headersMs: 3 * idleMs, idleMs }
+  const registryClient = () => createRegistryClient({ registries, timeouts, connections: UPSTREAM_CONNECTIONS, nodeCredentials, via, clock, log })
+  const blobClient = registryClient()
   // a manifest does not queue behind layers
-  const manifestHttp = createHttpClient(upstreamOptions)
+  const manifestClient = registryClient()
+  const { upstream } = blobClient
   const seederHttp = createHttpClient({ connectMs: SEEDER_CONNECT_MS, headersMs: SEEDER_HEADERS_MS, idleMs })
-  const credentials = createCredentialStore(clock)
-  const upstreamVia = (http: HttpClient) => createRegistryUpstream({ upstream: createUpstream(http, createTokenSource(http, clock)), credentials, via, clock, log })
-  const upstream = upstreamVia(upstreamHttp)
   const client = createSeederClient(seederHttp, via)
   const local = options.localSeeder === undefined ? {} : { localSeeder: options.localSeeder }
   const cluster = createCluster({ trackers, ...local, http: seederHttp, clock, log: log.child({ component: 'cluster' }) })
@@ -154,11 +162,15 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const openBlob = side ? createReaders(side.downloads) : createSharedBlobs({ store, cluster, client, receipts, log })
 
   const cache = createManifestCache(store.meta)
+  const ids = await loadCredentialIds(store.meta)
+  const grants = await createGrants({ ids, cache, log: createGrantLog(store.meta, log), graceMs: options.outageGraceMs, clock })
   const arrivingLength = (digest: Digest): number | undefined => side?.downloads.length(digest) ?? store.partial(digest)?.length
   const peersHave = createPeersHave(seederHttp, cluster)
   const manifests = createUpstreamManifests({
-    upstream: upstreamVia(manifestHttp),
+    upstream: manifestClient.upstream,
     cache,
+    grants,
+    ids,
     tagTtlMs: options.tagTtlMs,
     timeoutMs: MANIFEST_TIMEOUT_MS,
     serveStale: options.serveStale,
@@ -168,7 +180,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   })
   const backend = createAgentBackend({
     store,
-    manifests: createManifests({ cluster, client, upstream: manifests, cache, log }),
+    manifests: createManifests({ cluster, client, upstream: manifests, cache, grants, log }),
+    access: createAgentAccess({ grants, cluster, client, upstream: manifestClient.upstream, log: log.child({ component: 'access' }) }),
+    grants,
     openBlob,
     arrivingLength,
     cluster,
@@ -176,16 +190,23 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     upstream,
     log,
   })
-  registryFront(app.fastify, { backend, registries, via, log })
-  for (const each of new Set([app, peerApp])) commonRoutes(each, { nodeId, store, counters, side, manifests, waitingFor: cluster.waitingFor })
+  registryFront(app.fastify, { backend, registries, ids, nodeCredentials, challenges: createChallenges(manifestClient.http, clock, log), via, log })
+  const holds = (ticket: string | undefined, digest: Digest): boolean =>
+    ticketHolds(ticket, cluster.keys(), { cluster: cluster.name() ?? '', digest }, clock.now(), cluster.seederAnswers() ? LEEWAY_MS : ORPHAN_LEEWAY_MS)
+  for (const each of new Set([app, peerApp])) {
+    // in one process with a seeder, that one is asked for records
+    if (side) recordRoutes(each.fastify, store, (digest) => grants.isPublic(digest), holds)
+    commonRoutes(each, { nodeId, store, counters, side, manifests, waitingFor: cluster.waitingFor })
+  }
 
   const bittorrent = side && { bittorrent: side.engine.accept.bind(side.engine) }
   const mux: PortMux = createPortMux(options.listen, { http: app.serve, ...(onePort ? bittorrent : {}) })
   const peerMux: PortMux | undefined = peers === undefined || onePort ? undefined : createPortMux(peers.listen, { http: peerApp.serve, ...bittorrent })
   const service = composeServices([
-    onStop(() => upstreamHttp.close()),
-    onStop(() => manifestHttp.close()),
+    onStop(() => blobClient.close()),
+    onStop(() => manifestClient.close()),
     onStop(() => seederHttp.close()),
+    onStop(() => grants.flush()),
     pieceLog,
     cluster,
     reports,
@@ -231,7 +252,6 @@ function commonRoutes({ fastify }: HttpApp, { nodeId, store, counters, side, man
     staleManifests: () => manifests.staleServed,
   })
   healthRoutes(fastify, () => waitingFor().map(({ host, port }) => `tracker ${host}:${port}`), metrics)
-  recordRoutes(fastify, store)
   statsRoutes(fastify, { nodeId, store, counters, live })
 }
 

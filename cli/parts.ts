@@ -34,6 +34,7 @@ export function seederOptions(loaded: ServiceSettings): Omit<SeederOptions, 'tra
     upstreamConnections: settings['upstream.connections'],
     upstreamTotalConnections: settings['upstream.totalConnections'],
     manifestTtlMs: settings['seeder.tagTtl'],
+    outageGraceMs: settings['auth.outageGrace'],
     serveStale: settings['seeder.serveStale'],
     log: log.child({ part: 'seeder' }),
   }
@@ -47,6 +48,7 @@ export function agentOptions({ settings, registries, log }: ServiceSettings): Om
     smallBlobBytes: settings['agent.smallBlob'],
     stallTimeoutMs: settings['agent.stallTimeout'],
     tagTtlMs: settings['agent.tagTtl'],
+    outageGraceMs: settings['auth.outageGrace'],
     serveStale: settings['agent.serveStale'],
     log: log.child({ part: 'agent' }),
   }

@@ -6,17 +6,21 @@ import { createPortMux } from '../common/http/port-mux.ts'
 import { createHttpApp } from '../common/http/server.ts'
 import { servePorts } from '../common/http/serve-ports.ts'
 import { backgroundTask, composeServices, onStop, systemClock, type Clock, type Service } from '../common/lifecycle.ts'
+import { loadLocalSecret } from '../common/local-secret.ts'
 import type { Logger } from '../common/log.ts'
+import { loadCredentialIds } from '../common/oci/credential-ids.ts'
+import { createGrantLog } from '../common/oci/grant-log.ts'
+import { createGrants } from '../common/oci/grants.ts'
+import { createNodeCredentials } from '../common/oci/node-credentials.ts'
 import { createManifestCache } from '../common/oci/manifest-cache.ts'
 import { createRegistries, type RegistrySettings } from '../common/oci/registry.ts'
 import { createCredentialStore } from '../common/oci/registry-credentials.ts'
 import { registryFront } from '../common/oci/registry-front.ts'
 import { createUpstreamManifests } from '../common/oci/registry-manifests.ts'
 import { createServable } from '../common/oci/registry-servable.ts'
-import { createRegistryUpstream } from '../common/oci/registry-upstream.ts'
+import { createChallenges } from '../common/oci/registry-challenge.ts'
+import { createRegistryClient } from '../common/oci/registry-client.ts'
 import { viaName } from '../common/oci/registry-via.ts'
-import { createTokenSource } from '../common/oci/token-source.ts'
-import { createUpstream } from '../common/oci/upstream.ts'
 import type { Store } from '../common/store/store.ts'
 import { VERSION } from '../common/version.ts'
 import { createAnnouncer, type Announcer } from '../swarm/announcer.ts'
@@ -34,6 +38,7 @@ import { seederMetrics } from './metrics.ts'
 import { blobRoutes } from './routes/blobs.ts'
 import { seedRoutes } from './routes/seeds.ts'
 import { statsRoutes } from './routes/stats.ts'
+import { createSeederAccess } from './services/access.ts'
 import { createSeederBackend } from './services/backend.ts'
 import { createBlobs } from './services/blobs.ts'
 import { createConnectionBudget } from './services/connection-budget.ts'
@@ -46,6 +51,7 @@ import { createRegistryWatch } from './services/registry-watch.ts'
 import { createRegistrations } from './services/registrations.ts'
 import { createSeeds, type Seeds } from './services/seeds.ts'
 import { createSourcing } from './services/sourcing.ts'
+import { createTickets } from './services/tickets.ts'
 import { createTrackerLink } from './services/tracker-link.ts'
 
 const CONNECT_TIMEOUT_MS = 10_000
@@ -80,6 +86,8 @@ export interface SeederOptions {
   manifestTtlMs: number
   /** The last known meaning of a tag is served when upstream fails. */
   serveStale: boolean
+  /** Whom upstream has accepted is let in for so long while upstream cannot be asked. */
+  outageGraceMs: number
   log: Logger
   clock?: Clock
 }
@@ -100,15 +108,18 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const via = viaName('seeder', nodeId)
   const registries = createRegistries(options.registry, options.registries)
   const { upstreamIdleTimeoutMs: idleMs } = options
-  const upstreamHttp = createHttpClient({ connectMs: CONNECT_TIMEOUT_MS, headersMs: idleMs, idleMs, tlsFor: registries.tlsFor })
+  const secret = await loadLocalSecret(store.meta)
+  const nodeCredentials = createNodeCredentials({ secret, store: createCredentialStore(clock), log })
   const trackerHttp = createHttpClient(TRACKER_TIMEOUTS)
-  const upstream = createRegistryUpstream({
-    upstream: createUpstream(upstreamHttp, createTokenSource(upstreamHttp, clock)),
-    credentials: createCredentialStore(clock),
+  const registryClient = createRegistryClient({
+    registries,
+    timeouts: { connectMs: CONNECT_TIMEOUT_MS, headersMs: idleMs, idleMs },
+    nodeCredentials,
     via,
     clock,
     log: log.child({ component: 'upstream' }),
   })
+  const { upstream } = registryClient
 
   const peerId = createPeerId('seeder')
   const listenPort = (): number => mux.address.port
@@ -152,6 +163,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const answering = (): HostPort[] => links.filter(({ away }) => !away).map(({ tracker }) => tracker)
   const client = createSeederClient(seederHttp, via)
   const neighbours = createNeighbours({ trackers: answering, seederId: nodeId, http: trackerHttp, log })
+  const tickets = createTickets({ cluster, key, keys: () => neighbours.keys(), clock })
   const blobs = createBlobs({
     store,
     publications,
@@ -166,15 +178,20 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
       neighbours,
       client,
       findRecord: createRecordFinder({ http: trackerHttp, cluster: neighbours, announcer, client, log }),
+      ticketFor: tickets.issue,
       log: log.child({ component: 'ingest' }),
       random: Math.random,
     }),
     log: log.child({ component: 'ingest' }),
   })
   const cache = createManifestCache(store.meta)
+  const ids = await loadCredentialIds(store.meta)
+  const grants = await createGrants({ ids, cache, log: createGrantLog(store.meta, log), graceMs: options.outageGraceMs, clock })
   const manifests = createUpstreamManifests({
     upstream,
     cache,
+    grants,
+    ids,
     tagTtlMs: options.manifestTtlMs,
     timeoutMs: MANIFEST_TIMEOUT_MS,
     serveStale: options.serveStale,
@@ -183,21 +200,36 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     log: log.child({ component: 'manifests' }),
   })
 
+  const access = createSeederAccess({ grants, manifests, upstream, random: Math.random, log: log.child({ component: 'access' }) })
   const app = createHttpApp(log)
   const metrics = seederMetrics({ store, engine, blobs, budget, seeding, manifests })
   healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
-  registryFront(app.fastify, { backend: createSeederBackend({ manifests: reportImages(manifests, reports, log), blobs, store, upstream }), registries, via, log })
-  const record = async (digest: Parameters<typeof publications.record>[0]) => (await seeds.record(digest)) ?? (await publications.record(digest))
-  blobRoutes(app.fastify, { blobs, record, registries, via, trackers, live: engine.live, ...(advertiseIp === undefined ? {} : { advertiseIp }) })
-  seedRoutes(app.fastify, seeds)
+  const backend = createSeederBackend({ manifests: reportImages(manifests, reports, log), blobs, access, store, upstream })
+  registryFront(app.fastify, { backend, registries, ids, nodeCredentials, challenges: createChallenges(registryClient.http, clock, log), via, log })
+  blobRoutes(app.fastify, {
+    blobs,
+    access,
+    ids,
+    grants,
+    tickets,
+    record: publications.record,
+    seedRecord: seeds.record,
+    registries,
+    via,
+    trackers,
+    live: engine.live,
+    ...(advertiseIp === undefined ? {} : { advertiseIp }),
+  })
+  seedRoutes(app.fastify, seeds, secret)
   statsRoutes(app.fastify, { store, engine, blobs, seeding, nodeId })
 
   const mux = createPortMux(options.peerListen, { http: app.serve, bittorrent: (socket) => engine.accept(socket) })
   const httpMux = options.httpListen === undefined ? undefined : createPortMux(options.httpListen, { http: app.serve })
   const parts: Service[] = [
-    onStop(() => upstreamHttp.close()),
+    onStop(() => registryClient.close()),
     onStop(() => trackerHttp.close()),
     onStop(() => seederHttp.close()),
+    onStop(() => grants.flush()),
     engine,
     servePorts(app, httpMux === undefined ? [mux] : [mux, httpMux]),
     announcer,
@@ -205,7 +237,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     onStop(() => seeding.stop()),
     onStop(() => blobs.stop()),
     ...links,
-    ...(options.watchRegistry ? [createRegistryWatch({ registry: registries.fallback, http: upstreamHttp, log })] : []),
+    ...(options.watchRegistry ? [createRegistryWatch({ registry: registries.fallback, http: registryClient.http, log })] : []),
     backgroundTask(async (signal) => {
       await publications.resume(signal)
       await seeds.resume(signal)

@@ -40,7 +40,7 @@ export interface RecordFinderOptions {
 }
 
 /** Finds a blob's signed record without a seeder: the tracker knows the swarm, its peers have the record. */
-export type RecordFinder = (digest: Digest, signal: AbortSignal) => Promise<FoundRecord | undefined>
+export type RecordFinder = (digest: Digest, signal: AbortSignal, ticket?: string) => Promise<FoundRecord | undefined>
 
 export function createRecordFinder({ http, cluster, announcer, client, log }: RecordFinderOptions): RecordFinder {
   const swarmOf = async (digest: Digest, signal: AbortSignal): Promise<{ id: string; length: number } | undefined> => {
@@ -50,7 +50,7 @@ export function createRecordFinder({ http, cluster, announcer, client, log }: Re
     return swarms.find(({ kind }) => kind === 'torrent')
   }
 
-  return async (digest, signal) => {
+  return async (digest, signal, ticket) => {
     const limited = AbortSignal.any([signal, AbortSignal.timeout(SEARCH_MS)])
     let tracked: TrackedSwarm | undefined
     try {
@@ -61,7 +61,7 @@ export function createRecordFinder({ http, cluster, announcer, client, log }: Re
         limited.addEventListener('abort', () => resolve(undefined), { once: true })
         const ask = async (peer: AnnouncedPeerAddress): Promise<void> => {
           try {
-            const signed = await client.record(peer, digest, limited)
+            const signed = await client.record(peer, digest, limited, ticket)
             resolve({ signed, record: verifyRecord(signed, cluster.keys(), digest), peers: [...peers.values()] })
           } catch (error) {
             log.debug({ digest, peer: peer.peerId, error: errorFields(error) }, 'a peer gave no usable record')

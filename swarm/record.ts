@@ -8,6 +8,7 @@ import { unitCount } from '../common/store/units.ts'
 export interface SigningKey {
   readonly public: PublicKey
   sign(record: BlobRecord): SignedRecord
+  signBytes(bytes: Uint8Array): Uint8Array
   /** PKCS #8, DER. */
   export(): Uint8Array
 }
@@ -34,6 +35,7 @@ function signingKey(key: KeyObject): SigningKey {
   return {
     public: { id, spki: spki.toString('base64') },
     sign: (record) => ({ record, signature: sign(null, canonical(record), key).toString('base64'), keyId: id }),
+    signBytes: (bytes) => sign(null, bytes, key),
     export: () => key.export({ format: 'der', type: 'pkcs8' }),
   }
 }
@@ -46,7 +48,7 @@ export function verifyRecord(signed: SignedRecord, keys: readonly PublicKey[], d
   const { record } = signed
   const key = keys.find(({ id }) => id === signed.keyId)
   if (!key) throw badRecord(`signed by the unknown key ${signed.keyId}`)
-  if (!verifies(key, record, signed.signature)) throw badRecord('its signature is wrong')
+  if (!verifyBytes(key, canonical(record), Buffer.from(signed.signature, 'base64'))) throw badRecord('its signature is wrong')
   if (record.digest !== digest) throw badRecord(`it is for ${record.digest}, expected ${digest}`)
   const unitBytes = Buffer.from(record.units, 'base64').length
   const pieceBytes = Buffer.from(record.pieces, 'base64').length
@@ -55,10 +57,11 @@ export function verifyRecord(signed: SignedRecord, keys: readonly PublicKey[], d
   return record
 }
 
-function verifies(key: PublicKey, record: BlobRecord, signature: string): boolean {
+/** Whether this key has signed these bytes. */
+export function verifyBytes(key: PublicKey, bytes: Uint8Array, signature: Uint8Array): boolean {
   try {
     const publicKey = createPublicKey({ key: Buffer.from(key.spki, 'base64'), format: 'der', type: 'spki' })
-    return verify(null, canonical(record), publicKey, Buffer.from(signature, 'base64'))
+    return verify(null, bytes, publicKey, signature)
   } catch {
     return false
   }

@@ -10,6 +10,7 @@ import type { Digest } from '../common/oci/digest.ts'
 import { appendVia } from '../common/oci/registry-via.ts'
 import type { Registry } from '../common/oci/registry.ts'
 import { unitCount, type ByteSpan } from '../common/store/units.ts'
+import { TICKET_HEADER } from './ticket.ts'
 
 /** The seeder answers when upstream has; a registry that needs longer is asked directly. */
 const OPEN_TIMEOUT_MS = 10_000
@@ -27,6 +28,8 @@ export interface Wanted {
   authorization?: string
   /** The client's `Via`. */
   via?: string
+  /** The manifest that lists it, where that is known: the seeder need not ask the registry for each blob of an image then. */
+  manifest?: Digest
 }
 
 export interface UnitFollower {
@@ -44,7 +47,7 @@ export interface SeederClient {
    */
   followRecord(seeder: HostPort, blob: BlobDescriptor, signal: AbortSignal, follower?: UnitFollower): Promise<SignedRecord>
   /** The record of a seeder or a peer that has the blob. */
-  record(node: HostPort, digest: Digest, signal: AbortSignal): Promise<SignedRecord>
+  record(node: HostPort, digest: Digest, signal: AbortSignal, ticket?: string): Promise<SignedRecord>
   /** The bytes of a span. */
   blob(seeder: HostPort, digest: Digest, wanted: Wanted, span: ByteSpan, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
   /** Any request below `/v2/<repository>/`, answered as it comes. */
@@ -66,22 +69,23 @@ export function createSeederClient(http: HttpClient, ownName: string): SeederCli
       requestJson(http, `http://${formatHostPort(seeder)}/v1/blobs/${digest}/open`, {
         method: 'POST',
         headers: passedOn(wanted),
-        body: { registry: wanted.registry.name, repository: wanted.repository },
+        body: { registry: wanted.registry.name, repository: wanted.repository, ...(wanted.manifest === undefined ? {} : { manifest: wanted.manifest }) },
         headersMs: OPEN_TIMEOUT_MS,
         parse: parseDescriptor,
         signal,
       }),
-    async followRecord(seeder, { digest, length, unit, generation, state }, signal, follower) {
+    async followRecord(seeder, { digest, length, unit, generation, state, ticket }, signal, follower) {
       const query = `from=${follower ? 0 : unitCount(length, unit)}${state === 'arriving' ? `&generation=${generation}` : ''}`
-      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?${query}`, { signal })
+      const response = await http.request(`http://${formatHostPort(seeder)}/v1/blobs/${digest}/units?${query}`, { headers: showing(ticket), signal })
       if (response.status !== 200) {
         await response.discard()
         throw new PantalaError('BLOB_UNKNOWN', `the seeder answered ${response.status} for the unit hashes of ${digest}`, { status: 502 })
       }
       return lastLine(response, digest, follower)
     },
-    record: (node, digest, signal) =>
+    record: (node, digest, signal, ticket) =>
       requestJson(http, `http://${formatHostPort(node)}/v1/blobs/${digest}/record`, {
+        headers: showing(ticket),
         parse: parseRecord,
         signal: AbortSignal.any([signal, AbortSignal.timeout(RECORD_TIMEOUT_MS)]),
       }),
@@ -107,6 +111,10 @@ export function createSeederClient(http: HttpClient, ownName: string): SeederCli
       }
     },
   }
+}
+
+function showing(ticket: string | undefined): Record<string, string> {
+  return ticket === undefined ? {} : { [TICKET_HEADER]: ticket }
 }
 
 async function lastLine(response: HttpResponse, digest: string, follower: UnitFollower | undefined): Promise<SignedRecord> {

@@ -1,9 +1,11 @@
 import { describe, hasCode, PantalaError } from '../../common/errors.ts'
 import { headerNumber, readBody } from '../../common/http/client.ts'
+import type { BlobAccess } from '../../common/oci/blob-access.ts'
+import type { Grants } from '../../common/oci/grants.ts'
+import { headBlob } from '../../common/oci/head-blob.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
 import type { BlobRequest, ManifestAnswer, ManifestRequest, OpenBlob, Refusal, RegistryBackend, RelayRequest } from '../../common/oci/registry-backend.ts'
-import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
 import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
 import type { Store } from '../../common/store/store.ts'
 import type { Cluster } from './cluster.ts'
@@ -16,6 +18,8 @@ import { openStored } from './stored.ts'
 export interface AgentBackendOptions {
   store: Store
   manifests: (request: ManifestRequest) => Promise<ManifestAnswer>
+  access: BlobAccess<BlobRequest>
+  grants: Pick<Grants, 'manifestOf'>
   /** Blobs that are not in the store. */
   openBlob: (request: BlobRequest) => Promise<OpenBlob>
   /** The length of a blob that is on its way. */
@@ -28,7 +32,7 @@ export interface AgentBackendOptions {
 
 /** What stands behind the agent's `/v2/`. A manifest once served is a promise: blobs answer with bytes or 404, nothing else. */
 export function createAgentBackend(options: AgentBackendOptions): RegistryBackend {
-  const { store, manifests, arrivingLength, cluster, client, upstream, log } = options
+  const { store, manifests, access, grants, arrivingLength, cluster, client, upstream, log } = options
   const promised = createPromisedBlobs()
   return {
     async manifest(request) {
@@ -39,7 +43,11 @@ export function createAgentBackend(options: AgentBackendOptions): RegistryBacken
     async blob(request) {
       try {
         const { signal } = request
-        const open = async (): Promise<OpenBlob> => (await openStored(store, request.digest)) ?? (await openOrPass(options, request))
+        const open = async (): Promise<OpenBlob> => {
+          await access.require(request)
+          const manifest = grants.manifestOf(request, request.digest)
+          return (await openStored(store, request.digest)) ?? (await openOrPass(options, { ...request, ...(manifest === undefined ? {} : { manifest }) }))
+        }
         // whoever has its manifest from elsewhere will ask there for the blob, too
         if (!promised.has(request.digest)) return await open()
         return await openPersistently(open, { signal, now: () => performance.now(), random: Math.random })
@@ -48,10 +56,11 @@ export function createAgentBackend(options: AgentBackendOptions): RegistryBacken
       }
     },
     async blobLength(request) {
-      const known = store.size(request.digest) ?? arrivingLength(request.digest)
-      if (known !== undefined) return known
       try {
-        return (await headAtSeeder(cluster, client, request)) ?? (await headUpstream(upstream, request))
+        const told = await access.require(request)
+        const known = told ?? store.size(request.digest) ?? arrivingLength(request.digest)
+        if (known !== undefined) return known
+        return (await headAtSeeder(cluster, client, request)) ?? (await headBlob(upstream, request, request.signal))
       } catch (error) {
         throw notFound(error, request, log)
       }
@@ -81,14 +90,6 @@ async function headAtSeeder(cluster: Cluster, client: SeederClient, request: Blo
     cluster.suspect(seeder)
     return undefined
   }
-}
-
-async function headUpstream(upstream: Upstream, request: BlobRequest): Promise<number | undefined> {
-  const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
-  const length = headerNumber(response.headers, 'content-length')
-  if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
-  await response.discard()
-  return length
 }
 
 /** Tags and referrers as upstream says them, asked through a seeder where there is one. */

@@ -32,6 +32,8 @@ export interface Cluster extends Service {
    * @param suspects - whether those that did not answer lately are left out, or come last
    */
   seeders(key: string, suspects?: 'left out' | 'last'): Promise<Seeder[]>
+  /** Some seeder is there that answered lately, as far as is known. */
+  seederAnswers(): boolean
   /** This seeder did not answer. */
   suspect(seeder: Seeder): void
   /** The cluster's name, once a tracker has told it. */
@@ -135,6 +137,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
       const responsive = rendezvous(known.filter(answersLately), key)
       return suspects === 'last' ? [...responsive, ...rendezvous(known, key).filter((seeder) => !answersLately(seeder))] : responsive
     },
+    seederAnswers: () => localSeeder !== undefined || seeders.some(answersLately),
     suspect({ id }) {
       if (!localSeeder) suspects.set(id, clock.monotonic() + SUSPECT_MS)
     },

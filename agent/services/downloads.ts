@@ -1,13 +1,12 @@
 import type { SignedRecord } from '../../common/api/blobs.ts'
 import { encodeRecord } from '../../common/api/record-codec.ts'
 import { hasCode, PantalaError } from '../../common/errors.ts'
-import { headerNumber } from '../../common/http/client.ts'
 import type { Clock } from '../../common/lifecycle.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import type { BlobRequest } from '../../common/oci/registry-backend.ts'
-import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
-import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
+import { headBlob } from '../../common/oci/head-blob.ts'
+import type { Upstream } from '../../common/oci/upstream.ts'
 import type { PartialBlob, Store } from '../../common/store/store.ts'
 import type { Announcer } from '../../swarm/announcer.ts'
 import type { PeerAddress, SwarmEngine } from '../../swarm/engine.ts'
@@ -104,7 +103,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
       }
       const next = live && (await openAtSeeders({ cluster, client, log }, request, ending.signal).catch(() => undefined))
       // a peer that has got the whole blob meanwhile has the record
-      if (next?.descriptor.length !== descriptor.length || next.descriptor.unit !== descriptor.unit) return options.findRecord(digest, ending.signal)
+      if (next?.descriptor.length !== descriptor.length || next.descriptor.unit !== descriptor.unit) return options.findRecord(digest, ending.signal, descriptor.ticket)
       log.info({ digest, seeder: next.node.id }, 'another seeder goes on')
       Object.assign(source, next)
     }
@@ -191,6 +190,8 @@ export function createDownloads(options: DownloadsOptions): Downloads {
     const { digest } = request
     const record = signed ?? (planned.seeder && (await follow(planned.seeder, request))?.signed)
     if (!record) return
+    // the record is shown to others: who may see it is known before it is there
+    if (planned.seeder?.descriptor.access === 'members') await store.meta.put('members', digest, new Uint8Array())
     await store.meta.put('records', digest, encodeRecord(record))
     if (joined) await seeding.adopt(digest, joined)
     else await seeding.add(record.record)
@@ -230,10 +231,7 @@ export function createDownloads(options: DownloadsOptions): Downloads {
 }
 
 async function upstreamLength(upstream: Upstream, request: BlobRequest, signal: AbortSignal): Promise<number> {
-  const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal })
-  if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
-  const length = headerNumber(response.headers, 'content-length')
-  await response.discard()
+  const length = await headBlob(upstream, request, signal)
   if (length === undefined) throw new PantalaError('UPSTREAM_LENGTH_UNKNOWN', `${request.registry.name} does not say the length of ${request.digest}`, { status: 502 })
   return length
 }

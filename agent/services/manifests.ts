@@ -3,6 +3,7 @@ import { PantalaError } from '../../common/errors.ts'
 import { formatHostPort } from '../../common/http/address.ts'
 import { errorFields, type Logger } from '../../common/log.ts'
 import { readManifest } from '../../common/oci/fetch-manifest.ts'
+import type { Grants } from '../../common/oci/grants.ts'
 import type { ManifestCache } from '../../common/oci/manifest-cache.ts'
 import type { ManifestAnswer, ManifestRequest } from '../../common/oci/registry-backend.ts'
 import { requestKey, type UpstreamManifests } from '../../common/oci/registry-manifests.ts'
@@ -24,14 +25,15 @@ export interface ManifestsOptions {
   /** Upstream, asked by this node itself. */
   upstream: UpstreamManifests
   cache: ManifestCache
+  grants: Grants
   log: Logger
 }
 
 /**
- * Manifests for this node's runtimes: by digest from the cache; else from a seeder, else from upstream, else the last known
+ * Manifests for this node's runtimes: by digest from the cache, for those who may have them; else from a seeder, else from upstream, else the last known
  * meaning of the tag. A manifest is where runtimes fall back cleanly, so refusals pass through as they came, and soon.
  */
-export function createManifests({ cluster, client, upstream, cache, log }: ManifestsOptions): (request: ManifestRequest) => Promise<ManifestAnswer> {
+export function createManifests({ cluster, client, upstream, cache, grants, log }: ManifestsOptions): (request: ManifestRequest) => Promise<ManifestAnswer> {
   const flights = new Map<string, Promise<ManifestAnswer>>()
 
   const fromSeeders = async (request: ManifestRequest): Promise<ManifestAnswer | undefined> => {
@@ -50,8 +52,11 @@ export function createManifests({ cluster, client, upstream, cache, log }: Manif
 
   const resolve = async (request: ManifestRequest): Promise<ManifestAnswer> => {
     const { reference, registry, repository } = request
-    const cached = reference.kind === 'digest' ? await cache.get(reference.digest) : undefined
-    if (cached) return { kind: 'manifest', manifest: cached }
+    const cached = reference.kind === 'digest' && grants.state(request, reference.digest) === 'granted' ? await cache.get(reference.digest) : undefined
+    if (cached) {
+      grants.inherit(request, cached)
+      return { kind: 'manifest', manifest: cached }
+    }
     const answer = registry.rule(repository) === 'direct' ? undefined : await fromSeeders(request)
     if (!answer) return upstream.get(request)
     await upstream.learn(request, answer)

@@ -5,7 +5,7 @@ import { requestJson } from '../../common/http/json.ts'
 import type { Command, CommandContext } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
 import { formatBytes } from '../progress.ts'
-import { LOCAL_SEEDER, seederOf } from './seed.ts'
+import { LOCAL_SEEDER, localSecretHeader, seederOf } from './seed.ts'
 
 const parseList = parser(SeedList, "the seeder's answer")
 const own = { seeder: { value: 'HOST:PORT', description: `Whose files (default ${LOCAL_SEEDER})` } }
@@ -27,14 +27,15 @@ export const seedListCommand: Command = {
 
 export const seedRemoveCommand: Command = {
   name: 'seed rm',
-  usage: 'ID… [--seeder HOST:PORT]',
+  usage: 'ID… [--seeder HOST:PORT] [--data DIR]',
   summary: 'Ends the publication of files; the files stay.',
-  settings: {},
+  settings: { data: ['seeder.data'] },
   own,
   positionals: [1, 1000],
   run: (context) =>
     withSeeder(context, async (http, base) => {
-      for (const id of context.positionals) await requestJson(http, `${base}/v1/seeds/${encodeURIComponent(id)}`, { method: 'DELETE', parse: () => undefined })
+      const headers = await localSecretHeader(context)
+      for (const id of context.positionals) await requestJson(http, `${base}/v1/seeds/${encodeURIComponent(id)}`, { method: 'DELETE', headers, parse: () => undefined })
     }),
 }
 

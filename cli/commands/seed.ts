@@ -8,6 +8,7 @@ import { formatHostPort, isLoopback, isWildcard, parseHostPort, type HostPort } 
 import { createHttpClient, readBody } from '../../common/http/client.ts'
 import { requestJson } from '../../common/http/json.ts'
 import { composeServices, onStop, type Service } from '../../common/lifecycle.ts'
+import { readLocalSecret, SECRET_HEADER } from '../../common/local-secret.ts'
 import { openStore } from '../../common/store/store.ts'
 import { createSeeder, type Seeder } from '../../seeder/app.ts'
 import { createTracker } from '../../tracker/app.ts'
@@ -61,12 +62,19 @@ export function seederOf({ own }: CommandContext): string {
   }
 }
 
+/** What the seeder of this machine asks for before it publishes files, or ends that. */
+export async function localSecretHeader(context: CommandContext): Promise<Record<string, string>> {
+  const loaded = await loadSettings({ ...context, flags: quietUnlessAsked(context) })
+  return { [SECRET_HEADER]: await readLocalSecret(loaded.dataFolder('seeder.data')) }
+}
+
 async function handOver(context: CommandContext, paths: readonly string[]): Promise<number> {
   const seeder = seederOf(context)
+  const headers = await localSecretHeader(context)
   const http = createHttpClient({ connectMs: 5_000, headersMs: 24 * 60 * 60 * 1000, idleMs: 60_000 })
   try {
     for (const path of paths) {
-      const summary = await requestJson(http, `http://${seeder}/v1/seeds`, { method: 'POST', body: { path }, parse: parseSummary })
+      const summary = await requestJson(http, `http://${seeder}/v1/seeds`, { method: 'POST', headers, body: { path }, parse: parseSummary })
       await announce(summary, seeder, undefined, context.own.get('torrent'))
     }
     return EXIT.ok

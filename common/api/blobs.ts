@@ -4,6 +4,8 @@ import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
 export const OpenBlobRequest = Type.Object({
   registry: Type.String({ minLength: 1, maxLength: 255 }),
   repository: Type.String({ minLength: 1, maxLength: 255 }),
+  /** A manifest that lists the blob: whoever may have it may have the blob. */
+  manifest: Type.Optional(DigestText),
   /** What the client believes; a hint only. */
   size: Type.Optional(ByteCount),
 })
@@ -21,7 +23,10 @@ export const BlobDescriptor = Type.Object({
   /** Id of the ordinary torrent, once the whole blob has been verified. */
   torrentId: Type.Optional(Hex40),
   state: Type.Union([Type.Literal('arriving'), Type.Literal('complete')]),
+  /** `public`: anybody may have it. Else its hashes and records are for those who show a ticket. */
   access: Type.Union([Type.Literal('public'), Type.Literal('members')]),
+  /** Lets its bearer have the blob's hashes and record, here and from peers, for some minutes (`Pantala-Ticket`). */
+  ticket: Type.Optional(Type.String({ maxLength: 2000 })),
   /** Announce URLs, HTTP first. A host of `0.0.0.0` is never in them. */
   trackers: Type.Array(Type.String({ maxLength: 300 })),
 })

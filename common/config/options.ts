@@ -48,6 +48,8 @@ export const OPTIONS = {
   'agent.tagTtl': { kind: 'duration', default: '30s', description: 'The same as seeder.tagTtl, for an agent that must ask the registry itself' },
   'agent.serveStale': { kind: 'choice', default: 'yes', description: 'Serve the last known meaning of a tag while nobody can say what it means now' },
 
+  'auth.outageGrace': { kind: 'duration', default: '24h', description: 'How long a credential that a registry has accepted holds while that registry cannot be asked' },
+
   'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob' },
   'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs' },
 

@@ -6,7 +6,24 @@ import type { RuleScope } from '../oci/registry-rules.ts'
 import { PARSERS, reasonOf } from './kinds.ts'
 import { nearest } from './suggest.ts'
 
-const KEYS = ['endpoint', 'endpoints', 'aliases', 'username', 'password', 'passwordFile', 'dockerConfig', 'ca', 'clientCert', 'clientKey', 'insecure', 'blocked', 'direct'] as const
+const KEYS = [
+  'endpoint',
+  'endpoints',
+  'aliases',
+  'username',
+  'password',
+  'passwordFile',
+  'dockerConfig',
+  'ca',
+  'clientCert',
+  'clientKey',
+  'insecure',
+  'forEveryone',
+  'challenge',
+  'private',
+  'blocked',
+  'direct',
+] as const
 type Key = (typeof KEYS)[number]
 /** What only makes sense for one registry. */
 const NOT_IN_PATTERNS: readonly Key[] = ['endpoint', 'endpoints', 'aliases']
@@ -28,6 +45,9 @@ export function parseEntry(path: string, entry: Record<string, unknown>, pattern
     ...credentialOf(path, read, problems),
     tls: tlsOf(path, read, problems),
     insecure: read.flag('insecure'),
+    forEveryone: read.flag('forEveryone'),
+    challenge: read.flag('challenge'),
+    private: read.flag('private'),
     blocked: read.scope('blocked'),
     direct: read.scope('direct'),
   })

@@ -1,6 +1,7 @@
 import { getCACertificates } from 'node:tls'
 import { Agent, Pool, request as undiciRequest, type Dispatcher } from 'undici'
 import { PantalaError, systemCode } from '../errors.ts'
+import { isPrivateAddress, PRIVATE_CODE, publicLookup } from './private-addresses.ts'
 
 /** The door to the HTTP client library. */
 
@@ -18,6 +19,8 @@ export interface HttpClientOptions extends HttpTimeouts {
   connections?: number
   /** Certificates for an origin, beside those that the system trusts. */
   tlsFor?: (origin: string) => ClientTls | undefined
+  /** Private addresses and loopback are refused, whatever a name means when the connection is made. */
+  publicOnly?: boolean
 }
 
 /** PEM texts. Whoever answers is always verified. */
@@ -53,7 +56,7 @@ export interface HttpResponse {
 export interface HttpClient {
   /**
    * Sends one request; redirects are not followed, statuses are not judged.
-   * @throws {PantalaError} `HTTP_UNREACHABLE` (no connection), `HTTP_TIMEOUT` (no answer in time), `HTTP_BROKEN` (cut off);
+   * @throws {PantalaError} `HTTP_UNREACHABLE` (no connection), `HTTP_TIMEOUT` (no answer in time), `HTTP_BROKEN` (cut off), `PRIVATE_ADDRESS` (403);
    *   the signal's reason when it aborts
    */
   request(url: string, init?: HttpRequest): Promise<HttpResponse>
@@ -64,18 +67,20 @@ export interface HttpClient {
 const DISCARD_LIMIT_BYTES = 64 * 1024
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
-  const { connectMs, tlsFor } = options
+  const { connectMs, tlsFor, publicOnly = false } = options
+  const connect = { timeout: connectMs, ...(publicOnly ? { lookup: publicLookup } : {}) }
   const agent = new Agent({
-    connect: { timeout: connectMs },
+    connect,
     headersTimeout: options.headersMs,
     bodyTimeout: options.idleMs,
     connections: options.connections ?? null,
     keepAliveTimeout: 30_000,
     pipelining: 1,
-    ...(tlsFor ? { factory: (origin, poolOptions) => new Pool(origin, { ...poolOptions, connect: { timeout: connectMs, ...tlsOptions(tlsFor(String(origin))) } }) } : {}),
+    ...(tlsFor ? { factory: (origin, poolOptions) => new Pool(origin, { ...poolOptions, connect: { ...connect, ...tlsOptions(tlsFor(String(origin))) } }) } : {}),
   })
   return {
     async request(url, init = {}) {
+      if (publicOnly && isPrivateAddress(new URL(url).hostname)) throw privateAddress(url)
       let data: Dispatcher.ResponseData
       try {
         data = await undiciRequest(url, {
@@ -124,6 +129,8 @@ function httpError(error: unknown, url: string, signal: AbortSignal | undefined)
   const code = systemCode(error)
   const init = { status: 502, cause: error, details: { url: where } }
   switch (code) {
+    case PRIVATE_CODE:
+      return privateAddress(url, error)
     case 'ECONNREFUSED':
     case 'ENOTFOUND':
     case 'EAI_AGAIN':
@@ -138,6 +145,11 @@ function httpError(error: unknown, url: string, signal: AbortSignal | undefined)
     default:
       return new PantalaError('HTTP_BROKEN', `the connection to ${where} broke`, init)
   }
+}
+
+function privateAddress(url: string, cause?: unknown): PantalaError {
+  const message = `${redactUrl(url)} is at a private address, which only what the configuration names may be: give it an entry under registries:`
+  return new PantalaError('PRIVATE_ADDRESS', message, { status: 403, ...(cause === undefined ? {} : { cause }) })
 }
 
 /** The first value of a header, or undefined. Names are lower case. */

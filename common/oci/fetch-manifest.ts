@@ -2,7 +2,8 @@ import { PantalaError } from '../errors.ts'
 import { headerValue, readBody, type HttpResponse } from '../http/client.ts'
 import { digestOf, isDigest, type Digest } from './digest.ts'
 import { MAX_MANIFEST_BYTES } from './media-types.ts'
-import type { ManifestAnswer } from './registry-backend.ts'
+import { ociError } from './oci-error.ts'
+import type { ManifestAnswer, Refusal } from './registry-backend.ts'
 import { referenceText, type Reference } from './registry-path.ts'
 import type { Upstream, UpstreamTarget } from './upstream.ts'
 
@@ -42,14 +43,18 @@ export async function readManifest(response: HttpResponse, reference: Reference,
   return { kind: 'manifest', manifest: { bytes: body, mediaType, digest, ...(stale ? { stale } : {}) } }
 }
 
-/** What a HEAD of a tag tells: the digest it means now, or a refusal's status. */
-export type TagState = { kind: 'digest'; digest: Digest } | { kind: 'unsaid' } | { kind: 'refused'; status: number }
+/** What a HEAD tells: the digest that the reference means now, or a refusal, with a body that a GET would have had. */
+export type ManifestState = { kind: 'digest'; digest: Digest } | { kind: 'unsaid' } | { kind: 'refused'; refusal: Refusal }
 
-/** Asks upstream what a tag means now, without fetching the manifest. */
-export async function headManifest(upstream: Upstream, target: UpstreamTarget, tag: string, accept: string, signal: AbortSignal): Promise<TagState> {
-  const response = await upstream.request(target, `manifests/${tag}`, { method: 'HEAD', headers: { accept }, signal })
+/** Asks upstream for a manifest without fetching it. */
+export async function headManifest(upstream: Upstream, target: UpstreamTarget, reference: Reference, accept: string, signal: AbortSignal): Promise<ManifestState> {
+  const response = await upstream.request(target, `manifests/${referenceText(reference)}`, { method: 'HEAD', headers: { accept }, signal })
   await response.discard()
-  if (response.status !== 200) return { kind: 'refused', status: response.status }
+  const { status, headers } = response
+  if (status !== 200) {
+    const error = new PantalaError(status === 404 ? 'MANIFEST_UNKNOWN' : 'REFUSED', `${target.registry.name} answered ${status}`, { status })
+    return { kind: 'refused', refusal: { status, headers: { ...headers, 'content-type': 'application/json' }, body: Buffer.from(JSON.stringify(ociError(error))) } }
+  }
   const digest = headerValue(response.headers, 'docker-content-digest')
   return digest !== undefined && isDigest(digest) ? { kind: 'digest', digest } : { kind: 'unsaid' }
 }

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { LruMap } from '../lru-map.ts'
 import type { MetaStore } from '../store/meta.ts'
 import { digestOf, isDigest, type Digest } from './digest.ts'
+import { ANYBODY } from './grant-table.ts'
 import type { Manifest, ManifestRequest } from './registry-backend.ts'
 import { referenceText } from './registry-path.ts'
 
@@ -83,10 +83,9 @@ function accepts(accept: string, mediaType: string): boolean {
   return types.includes('*/*') || types.includes('application/*') || types.includes(mediaType.toLowerCase())
 }
 
-/** Registry, repository, tag, and who asked (credentials only as a hash): a private tag means nothing to others. */
-function tagKey({ registry, repository, reference, authorization }: ManifestRequest): string {
-  const who = authorization === undefined ? '' : ` ${createHash('sha256').update(authorization).digest('hex').slice(0, 32)}`
-  return `${registry.name}/${repository}:${referenceText(reference)}${who}`
+/** Registry, repository, tag, and who asked: a private tag means nothing to others. */
+function tagKey({ registry, repository, reference, who }: ManifestRequest): string {
+  return `${registry.name}/${repository}:${referenceText(reference)}${who === ANYBODY ? '' : ` ${who}`}`
 }
 
 /** What a crash or another version left is no meaning at all. */

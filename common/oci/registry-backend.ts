@@ -6,6 +6,8 @@ import type { Registry } from './registry.ts'
 
 /** Who asks, and until when. */
 export interface RegistryCaller {
+  /** Names the credential without telling it (`credential-ids.ts`). */
+  who: string
   /** The client's `Authorization` header as it came. */
   authorization?: string
   /** Its `Via` header as it came: parts that have passed the request on. */
@@ -26,6 +28,8 @@ export interface BlobRequest extends RegistryCaller {
   registry: Registry
   repository: string
   digest: Digest
+  /** The manifest that lists it, where that is known. */
+  manifest?: Digest
   /** The bytes that the client asked for, as far as that is known before the length; a hint for priorities. */
   range?: string
 }

@@ -3,14 +3,18 @@ import { createBufferPool } from '../http/buffer-pool.ts'
 import { headerValue } from '../http/client.ts'
 import { clientSignal } from '../http/send-body.ts'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from '../http/server.ts'
+import { SECRET_HEADER } from '../local-secret.ts'
 import { errorFields, type Logger } from '../log.ts'
 import { CHUNK_BYTES } from '../store/read-span.ts'
+import type { CredentialIds } from './credential-ids.ts'
+import type { NodeCredentials } from './node-credentials.ts'
 import { ociError } from './oci-error.ts'
 import { API_VERSION, sendBlob, sendManifest, sendRelayed, type BlobAnswerParts } from './registry-answers.ts'
 import type { RegistryBackend, RegistryCaller } from './registry-backend.ts'
+import type { Challenges } from './registry-challenge.ts'
 import { rewriteNextLink } from './registry-link.ts'
 import { parseRegistryPath, type RegistryPath } from './registry-path.ts'
-import type { Registries } from './registry.ts'
+import type { Registries, Registry } from './registry.ts'
 import { requireNoLoop } from './registry-via.ts'
 
 const WRITE_METHODS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const
@@ -22,6 +26,9 @@ const MAX_ACCEPT_CHARS = 4096
 export interface RegistryFrontOptions {
   backend: RegistryBackend
   registries: Registries
+  ids: CredentialIds
+  nodeCredentials: NodeCredentials
+  challenges: Challenges
   /** What this part calls itself in `Via`. */
   via: string
   log: Logger
@@ -52,13 +59,14 @@ async function refuseWrite(_request: FastifyRequest, reply: FastifyReply): Promi
     .send(ociError(error))
 }
 
-async function answerRead(request: FastifyRequest, reply: FastifyReply, { backend, registries, via: ownName }: RegistryFrontOptions, parts: BlobAnswerParts): Promise<unknown> {
+async function answerRead(request: FastifyRequest, reply: FastifyReply, options: RegistryFrontOptions, parts: BlobAnswerParts): Promise<unknown> {
+  const { backend, registries, via: ownName } = options
   const { path: pathText, parameters } = splitUrl(request.raw.url ?? '')
   const ns = parameters.get('ns') ?? undefined
   const path = parseRegistryPath(pathText, ns, registries)
-  if (path.kind === 'base') return reply.headers(API_VERSION).send({})
+  if (path.kind === 'base') return sendBase(request, reply, options)
   requireNoLoop(request.headers.via, ownName)
-  const caller = callerOf(request, reply)
+  const caller = await callerOf(request, reply, path.registry, options)
   switch (path.kind) {
     case 'manifest': {
       const answer = await backend.manifest({ ...caller, ...path, accept: acceptList(request) })
@@ -87,9 +95,22 @@ function splitUrl(url: string): { path: string; parameters: URLSearchParams } {
   return { path: mark < 0 ? url : url.slice(0, mark), parameters: new URLSearchParams(query) }
 }
 
-function callerOf(request: FastifyRequest, reply: FastifyReply): RegistryCaller {
-  const { authorization, via } = request.headers
-  return { signal: clientSignal(reply.raw), ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) }
+/** Clients that send their credentials without being asked get an answer at once. */
+async function sendBase({ headers }: FastifyRequest, reply: FastifyReply, { registries, challenges }: RegistryFrontOptions): Promise<unknown> {
+  const asked = headers.authorization === undefined && headers[SECRET_HEADER] === undefined
+  const challenge = asked ? await challenges(registries.fallback) : undefined
+  if (challenge === undefined) return reply.headers(API_VERSION).send({})
+  const error = new PantalaError('UNAUTHORIZED', `${registries.fallback.name} asks for credentials`, { status: 401 })
+  return reply
+    .code(401)
+    .headers({ ...API_VERSION, 'www-authenticate': challenge })
+    .send(ociError(error))
+}
+
+async function callerOf(request: FastifyRequest, reply: FastifyReply, registry: Registry, { ids, nodeCredentials }: RegistryFrontOptions): Promise<RegistryCaller> {
+  const { via } = request.headers
+  const authorization = await nodeCredentials.authorization(request.headers, registry)
+  return { signal: clientSignal(reply.raw), who: ids.of(authorization), ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) }
 }
 
 /** All `Accept` lines as one list (Docker and Podman send one line per type): Node joins them. */

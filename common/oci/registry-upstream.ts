@@ -2,7 +2,7 @@ import { PantalaError } from '../errors.ts'
 import type { Clock } from '../lifecycle.ts'
 import { errorFields, type Logger } from '../log.ts'
 import { LruMap } from '../lru-map.ts'
-import type { CredentialStore } from './registry-credentials.ts'
+import type { NodeCredentials } from './node-credentials.ts'
 import { appendVia } from './registry-via.ts'
 import type { Registry } from './registry.ts'
 import type { Upstream, UpstreamTarget } from './upstream.ts'
@@ -15,8 +15,11 @@ const MAX_SUSPECTS = 1_000
 const ENDPOINT_CODES = new Set(['UPSTREAM_UNREACHABLE', 'HTTP_TIMEOUT', 'HTTP_BROKEN', 'BAD_TOKEN'])
 
 export interface RegistryUpstreamOptions {
-  upstream: Upstream
-  credentials: CredentialStore
+  /** For registries that the configuration names. */
+  trusted: Upstream
+  /** For those that a request named. */
+  others: Upstream
+  nodeCredentials: Pick<NodeCredentials, 'of'>
   /** What this part calls itself in `Via`. */
   via: string
   clock: Clock
@@ -24,35 +27,31 @@ export interface RegistryUpstreamOptions {
 }
 
 /**
- * Registries as the configuration describes them: endpoints are tried in order until one answers, credentials are looked
- * up where they stand, and every request says through whom it came.
+ * Registries as the configuration describes them: endpoints are tried in order until one answers, credentials that are for everyone
+ * are used where a client sends none, and every request says through whom it came.
  */
-export function createRegistryUpstream({ upstream, credentials, via, clock, log }: RegistryUpstreamOptions): Upstream {
+export function createRegistryUpstream({ trusted, others, nodeCredentials, via, clock, log }: RegistryUpstreamOptions): Upstream {
   const suspects = new LruMap<string, number>(MAX_SUSPECTS)
   const suspected = (endpoint: string): boolean => (suspects.get(endpoint) ?? 0) > clock.monotonic()
 
-  /** A credential that cannot be had leaves what is public. */
-  const credentialOf = async ({ registry, authorization }: UpstreamTarget): Promise<Pick<Registry, 'credential'>> => {
-    if (authorization !== undefined || registry.credential || registry.dockerConfig === undefined) return {}
-    try {
-      const credential = await credentials.get(registry.dockerConfig, registry.name)
-      return credential ? { credential } : {}
-    } catch (error) {
-      log.warn({ registry: registry.name, error: errorFields(error) }, 'the credential of a registry cannot be had; asking without')
-      return {}
-    }
+  const upstreamOf = (registry: Registry): Upstream => (registry.trusted ? trusted : others)
+
+  const asSeenBy = async ({ registry, authorization }: UpstreamTarget): Promise<Registry> => {
+    const { credential: _own, ...bare } = registry
+    const shared = authorization === undefined && registry.forEveryone ? await nodeCredentials.of(registry) : undefined
+    return { ...bare, ...(shared ? { credential: shared } : {}) }
   }
 
   return {
-    ...upstream,
+    requestAt: (url, registry, init) => upstreamOf(registry).requestAt(url, registry, init),
     async request(target, path, init) {
-      const found = await credentialOf(target)
+      const registry = await asSeenBy(target)
       const endpoints = target.registry.endpoints.toSorted((a, b) => Number(suspected(a)) - Number(suspected(b)))
       const passedOn = { ...init, headers: { ...init.headers, via: appendVia(target.via, via) } }
       for (const [index, endpoint] of endpoints.entries()) {
         const last = index === endpoints.length - 1
         try {
-          const response = await upstream.request({ ...target, registry: { ...target.registry, endpoint, ...found } }, path, passedOn)
+          const response = await upstreamOf(registry).request({ ...target, registry: { ...registry, endpoint } }, path, passedOn)
           if (last || !ENDPOINT_TROUBLE.has(response.status)) return response
           await response.discard()
           suspects.set(endpoint, clock.monotonic() + SUSPECT_MS)

@@ -11,7 +11,13 @@ export interface Registry {
   readonly endpoint: string
   /** All places where it is reached, in the order in which they are tried. */
   readonly endpoints: readonly string[]
-  /** Used when a client sends none. */
+  /** The configuration names it: it may be at a private address. */
+  readonly trusted: boolean
+  /** Whoever reaches this part may use its credential; else those who know its secret. */
+  readonly forEveryone: boolean
+  /** `/v2/` asks for credentials, so that Podman and CRI-O send theirs. */
+  readonly challenge: boolean
+  /** This node's own. */
   readonly credential?: BasicCredential
   /** A `config.json` of Docker, Podman or skopeo in which the credential is looked up. */
   readonly dockerConfig?: string
@@ -35,6 +41,10 @@ export interface RegistrySettings {
   password?: string
   dockerConfig?: string
   tls?: ClientTls
+  forEveryone?: boolean
+  challenge?: boolean
+  /** A pattern's registries may be at private addresses; those that are named may anyway. */
+  private?: boolean
   /** Reached by plain HTTP when no endpoint says otherwise. */
   insecure?: boolean
   blocked?: RuleScope
@@ -106,7 +116,9 @@ export function createRegistries(defaultUrl: string, settings: Readonly<Record<s
     const endpoints = (own.endpoints ?? [own.endpoint ?? usual]).map((url) => url.replace(/\/+$/, ''))
     const credential = own.username === undefined ? {} : { credential: { username: own.username, password: own.password ?? '' } }
     const dockerConfig = own.dockerConfig === undefined ? {} : { dockerConfig: own.dockerConfig }
-    return { name, endpoint: endpoints[0] ?? usual, endpoints, rule: ruleOf(own), ...credential, ...dockerConfig }
+    const trusted = name === defaultName || exact.has(name) || own.private === true
+    const { forEveryone = false, challenge = false } = own
+    return { name, endpoint: endpoints[0] ?? usual, endpoints, trusted, forEveryone, challenge, rule: ruleOf(own), ...credential, ...dockerConfig }
   }
   const known = new Map<string, Registry>([...exact.keys(), defaultName].map((name) => [name, build(name)]))
   const tlsByOrigin = new Map([...known.values()].flatMap(({ name, endpoints }) => endpoints.map((endpoint) => [endpoint, settingsOf(name).tls])))

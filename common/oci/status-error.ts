@@ -5,6 +5,9 @@ import type { Registry } from './registry.ts'
 const MAX_ERROR_BODY_BYTES = 64 * 1024
 const MAX_SHOWN_CHARS = 300
 
+/** Upstream statuses that say nothing about what was asked for, nor about who asked. */
+export const PASSING_TROUBLE: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
+
 /** Codes for a status that a registry answers with. */
 export const BLOB_ERRORS: Readonly<Record<number, string>> = { 401: 'UNAUTHORIZED', 403: 'DENIED', 404: 'BLOB_UNKNOWN', 429: 'TOOMANYREQUESTS' }
 

@@ -1,7 +1,8 @@
-import { PantalaError } from '../errors.ts'
+import { hasCode, PantalaError } from '../errors.ts'
 import { headerValue, redactUrl, type HttpClient, type HttpResponse } from '../http/client.ts'
 import { parseChallenge } from './challenge.ts'
 import type { Digest } from './digest.ts'
+import { basicHeader } from './node-credentials.ts'
 import type { Registry } from './registry.ts'
 import type { TokenSource } from './token-source.ts'
 
@@ -12,7 +13,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308])
 export interface UpstreamTarget {
   registry: Registry
   repository: string
-  /** The client's own `Authorization` header; without it the registry's configured credential, or nobody's. */
+  /** The client's own `Authorization` header; without it the registry's credential for everyone, or nobody's. */
   authorization?: string
   /** The client's `Via`. */
   via?: string
@@ -85,13 +86,20 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
         await response.discard()
         if (challenge.scheme === 'basic') return await send(target, path, init, basic)
         tokens.forget(key)
-        return await send(target, path, init, bearer(await tokens.fetch(key, challenge)))
+        const token = await tokens.fetch(key, challenge).catch((error: unknown) => {
+          // whoever came without a credential hears where one is wanted
+          if (basic === undefined && hasCode(error, 'TOKEN_REFUSED')) return undefined
+          throw error
+        })
+        return token === undefined ? { ...response, body: nothing() } : await send(target, path, init, bearer(token))
       } catch (error) {
         throw unreachable(error, target.registry)
       }
     },
   }
 }
+
+async function* nothing(): AsyncGenerator<Uint8Array> {}
 
 /** True for URLs of the registry itself: only they are sent its credentials. */
 export function isOwn(url: string, registry: Pick<Registry, 'endpoint'>): boolean {
@@ -101,8 +109,7 @@ export function isOwn(url: string, registry: Pick<Registry, 'endpoint'>): boolea
 function basicOf({ registry, authorization }: UpstreamTarget): string | undefined {
   if (isBasic(authorization)) return authorization
   if (authorization !== undefined || !registry.credential) return undefined
-  const { username, password } = registry.credential
-  return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`
+  return basicHeader(registry.credential)
 }
 
 function isBasic(authorization: string | undefined): boolean {

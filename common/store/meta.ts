@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { systemCode } from '../errors.ts'
 import { storeError, syncFolder } from './file-io.ts'
 
-export type MetaKind = 'records' | 'manifests' | 'tags' | 'torrents' | 'seeds' | 'keys' | 'node'
+export type MetaKind = 'records' | 'manifests' | 'tags' | 'torrents' | 'members' | 'seeds' | 'grants' | 'keys' | 'node'
 
 /** Small documents, each replaced as a whole: after a crash a reader finds the old one or the new one. */
 export interface MetaStore {
@@ -16,14 +16,16 @@ export interface MetaStore {
 }
 
 const MAX_NAME_BYTES = 200
-const SECRET_KINDS = new Set<MetaKind>(['keys', 'node'])
+const SECRET_KINDS = new Set<MetaKind>(['grants', 'keys', 'node'])
+/** Folders with an entry per image or blob. */
+const SHARDED_KINDS = new Set<MetaKind>(['records', 'manifests', 'tags', 'members', 'grants'])
 const DRAFT = '.draft-'
 
 export function createMetaStore(dir: string): MetaStore {
   const pathOf = (kind: MetaKind, key: string): string => {
     const name = fileName(key)
     // two hex digits spread folders that hold an entry per blob
-    const shard = kind === 'records' || kind === 'manifests' || kind === 'tags' ? [createHash('sha256').update(name).digest('hex').slice(0, 2)] : []
+    const shard = SHARDED_KINDS.has(kind) ? [createHash('sha256').update(name).digest('hex').slice(0, 2)] : []
     return join(dir, kind, ...shard, name)
   }
   return {

@@ -6,22 +6,31 @@ import { isLoopback, plainAddress } from '../../common/http/address.ts'
 import { contentRange, parseRange } from '../../common/http/byte-range.ts'
 import { sendBody } from '../../common/http/send-body.ts'
 import type { FastifyInstance, FastifyRequest } from '../../common/http/server.ts'
+import { SECRET_HEADER, type LocalSecret } from '../../common/local-secret.ts'
 import type { Seeds } from '../services/seeds.ts'
 
 const idParams = Type.Object({ id: Hex40 })
 
-/** `/v1/seeds`: files of this machine, managed from this machine only. `/files/:id`: their plain download. */
-export function seedRoutes(app: FastifyInstance, seeds: Seeds): void {
+/** `/v1/seeds`: files of this machine, managed from this machine only, by those who may read the seeder's data folder.
+ * `/files/:id`: their plain download. */
+export function seedRoutes(app: FastifyInstance, seeds: Seeds, secret: LocalSecret): void {
+  const requireSecret = ({ headers, socket }: FastifyRequest): void => {
+    requireLocal(socket.remoteAddress ?? '')
+    const given = headers[SECRET_HEADER]
+    if (secret.matches(typeof given === 'string' ? given : undefined)) return
+    throw new PantalaError('SECRET_REQUIRED', `expected the seeder's secret in ${SECRET_HEADER}: it is in meta/keys/local-secret of its data folder`, { status: 401 })
+  }
+
   app.get('/v1/seeds', { schema: { response: { 200: SeedList } } }, async () => ({ seeds: seeds.list() }))
 
   app.post<{ Body: SeedRequest }>('/v1/seeds', { schema: { body: SeedRequest, response: { 201: SeedSummary, default: ApiError } } }, async (request, reply) => {
-    requireLocal(request)
+    requireSecret(request)
     const summary = await seeds.add(request.body.path)
     return reply.code(201).send(summary)
   })
 
   app.delete<{ Params: { id: string } }>('/v1/seeds/:id', { schema: { params: idParams } }, async (request, reply) => {
-    requireLocal(request)
+    requireSecret(request)
     if (!(await seeds.remove(request.params.id))) throw unknownSeed(request.params.id)
     return reply.code(204).send()
   })
@@ -53,8 +62,8 @@ export function seedRoutes(app: FastifyInstance, seeds: Seeds): void {
 }
 
 /** Publishing a path makes its content public: only somebody on this machine may ask for it. */
-function requireLocal(request: FastifyRequest): void {
-  if (isLoopback(plainAddress(request.socket.remoteAddress ?? ''))) return
+function requireLocal(address: string): void {
+  if (isLoopback(plainAddress(address))) return
   throw new PantalaError('LOCAL_ONLY', 'files are published and removed from the machine that they are on', { status: 403 })
 }
 

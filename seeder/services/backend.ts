@@ -1,27 +1,31 @@
 import { PantalaError } from '../../common/errors.ts'
-import { readBody, headerNumber } from '../../common/http/client.ts'
+import { readBody } from '../../common/http/client.ts'
+import type { BlobAccess } from '../../common/oci/blob-access.ts'
 import type { Digest } from '../../common/oci/digest.ts'
 import { MAX_MANIFEST_BYTES } from '../../common/oci/media-types.ts'
+import { headBlob } from '../../common/oci/head-blob.ts'
 import type { OpenBlob, RegistryBackend } from '../../common/oci/registry-backend.ts'
 import type { UpstreamManifests } from '../../common/oci/registry-manifests.ts'
-import { BLOB_ERRORS, statusError } from '../../common/oci/status-error.ts'
-import { blobPath, type Upstream } from '../../common/oci/upstream.ts'
+import type { Upstream } from '../../common/oci/upstream.ts'
 import { readSpan } from '../../common/store/read-span.ts'
 import type { Store } from '../../common/store/store.ts'
+import type { SeederAsking } from './access.ts'
 import type { Blobs, SeederBlob } from './blobs.ts'
 
 export interface SeederBackendOptions {
   manifests: Pick<UpstreamManifests, 'get'>
   blobs: Blobs
+  access: BlobAccess<SeederAsking>
   store: Store
   upstream: Upstream
 }
 
 /** What stands behind the seeder's `/v2/`: a pull-through registry. */
-export function createSeederBackend({ manifests, blobs, store, upstream }: SeederBackendOptions): RegistryBackend {
+export function createSeederBackend({ manifests, blobs, access, store, upstream }: SeederBackendOptions): RegistryBackend {
   return {
     manifest: (request) => manifests.get(request),
     async blob(request) {
+      await access.require(request)
       const blob = await blobs.open(request.digest, request)
       if (blob.state === 'complete') return openStored(store, request.digest)
       if (blob.state === 'spooling') return { length: undefined, read: (_span, signal) => blob.spool.read(signal), close: async () => {} }
@@ -33,13 +37,9 @@ export function createSeederBackend({ manifests, blobs, store, upstream }: Seede
       }
     },
     async blobLength(request) {
+      const told = await access.require(request)
       const known = blobs.known(request.digest)
-      if (known) return lengthOf(known)
-      const response = await upstream.request(request, blobPath(request.digest), { method: 'HEAD', signal: request.signal })
-      const length = headerNumber(response.headers, 'content-length')
-      if (response.status !== 200) throw await statusError(response, request.registry, BLOB_ERRORS)
-      await response.discard()
-      return length
+      return known ? lengthOf(known) : (told ?? headBlob(upstream, request, request.signal))
     },
     async relay(request) {
       const response = await upstream.request(request, request.path, { method: 'GET', signal: request.signal })

@@ -34,6 +34,8 @@ export interface SourcingOptions extends Omit<IngestInit, 'digest' | 'blob'> {
   neighbours: Neighbours
   client: SeederClient
   findRecord: RecordFinder
+  /** Shown to peers who are asked for a record. */
+  ticketFor: (digest: Digest) => string
 }
 
 /** A blob that arrives. `done` resolves when it is committed; rejects when nobody could bring it: it is discarded then. */
@@ -192,11 +194,11 @@ interface KnownBlob {
 }
 
 /** The blob as those who have it know it; undefined when it has to come otherwise. */
-async function fromRecord(digest: Digest, { live, neighbours, findRecord }: SourcingOptions, signal: AbortSignal): Promise<KnownBlob | undefined> {
+async function fromRecord(digest: Digest, { live, neighbours, findRecord, ticketFor }: SourcingOptions, signal: AbortSignal): Promise<KnownBlob | undefined> {
   if (!live) return undefined
   // the keys that its record may be signed with
   await neighbours.seeders(signal)
-  const found = await findRecord(digest, signal)
+  const found = await findRecord(digest, signal, ticketFor(digest))
   if (!found || found.record.unit !== unitFor(found.record.length)) return undefined
   const { length, unit, generation, units } = found.record
   const hashes = Buffer.from(units, 'base64')

@@ -26,7 +26,7 @@ export interface FakeDockerHub {
   /** The realm's answers when somebody asks for a token: given, or refused. */
   realm: 'open' | 'refuses'
   /** What user and password the realm wants; undefined: anybody gets a token. */
-  credential: string | undefined
+  credential: string | readonly string[] | undefined
   /** Where blobs come from, and what it has sent. */
   host: BlobHost
 }
@@ -70,8 +70,8 @@ export async function startDockerHub(t: ExecutionContext): Promise<FakeDockerHub
   const realm = await listen(t, '127.0.0.1', (request, response) => {
     const url = new URL(request.url ?? '', 'http://realm')
     hub.seen.realm.push(`${request.method} ${url.searchParams.get('scope')}`)
-    const wanted = hub.credential === undefined ? undefined : `Basic ${Buffer.from(hub.credential).toString('base64')}`
-    if (hub.realm === 'refuses' || (wanted !== undefined && request.headers.authorization !== wanted)) {
+    const wanted = hub.credential === undefined ? undefined : [hub.credential].flat().map((account) => `Basic ${Buffer.from(account).toString('base64')}`)
+    if (hub.realm === 'refuses' || (wanted !== undefined && !wanted.includes(request.headers.authorization ?? ''))) {
       response.writeHead(401).end()
       return
     }

@@ -20,7 +20,7 @@ for (const [name, auth] of [
     const image = await layout.add('v1', LAYERS)
     await layout.push('v1', open.direct, 'library/app')
     const registry = auth ? await startRegistry(t, { storage: open.storage, auth: await auth(t) }) : open
-    const world = await createWorld(t, { registry, config: auth ? `    username: ${USER}\n    password: '${PASSWORD}'\n` : '' })
+    const world = await createWorld(t, { registry, config: auth ? `    username: ${USER}\n    password: '${PASSWORD}'\n    forEveryone: true\n` : '' })
     await world.startAgent()
     const runtimes = await Promise.all(RUNTIMES.map((start) => start(t, world.node, world.places)))
     await Promise.all(

@@ -73,6 +73,10 @@ test('where registries are reached, and with which certificates', (t) => {
   t.deepEqual(registries.named('x.corp').endpoints, ['http://x.corp'])
   t.deepEqual(registries.named('quay.io').endpoints, ['https://quay.io'])
   t.deepEqual(registries.named('localhost:5000').endpoints, ['http://localhost:5000'])
+  t.deepEqual(
+    ['reg.example', 'docker.io', 'x.corp', 'localhost:5000'].map((name) => registries.named(name).trusted),
+    [true, true, false, false],
+  )
   t.deepEqual(registries.fallback.endpoints, ['https://registry-1.docker.io'])
   t.is(registries.tlsFor('https://a.example')?.ca, ca)
   t.is(registries.tlsFor('https://tokens.corp')?.ca, 'corp')
@@ -233,7 +237,7 @@ test("credentials come from Docker's config.json and its helpers; nothing secret
     request.headers.authorization === `Basic ${Buffer.from('helper:s3cret').toString('base64')}`
       ? undefined
       : refuse(response, 401, 'UNAUTHORIZED', { 'www-authenticate': 'Basic realm="x"' })
-  const { base } = await startSeeder(t, registry.url, { registries: { 'helped.example': { endpoint: registry.url, dockerConfig: path } } })
+  const { base } = await startSeeder(t, registry.url, { registries: { 'helped.example': { endpoint: registry.url, dockerConfig: path, forEveryone: true } } })
   t.is((await ask(base, '/v2/team/app/manifests/v1?ns=helped.example', { headers: { accept: OCI_MANIFEST } })).status, 200)
   t.is((await ask(base, '/v2/team/app/manifests/v1', { headers: { accept: OCI_MANIFEST } })).status, 401)
 })

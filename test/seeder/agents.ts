@@ -23,6 +23,7 @@ export async function startTestAgent(t: ExecutionContext, change: Partial<AgentO
     stallTimeoutMs: 5_000,
     tagTtlMs: 30_000,
     serveStale: true,
+    outageGraceMs: 60 * 60 * 1000,
     log: silentLogger,
     ...change,
     store,

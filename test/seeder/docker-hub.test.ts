@@ -74,14 +74,23 @@ test('rate limits: a short one is waited for, a long one is passed on with its R
   t.regex(limited.body.toString(), /pull rate limit/)
 })
 
-test('refusals are told as they are; configured credentials open what is private', async (t) => {
+test('refusals are told as they are; configured credentials open what is private to those who know the secret, or to everyone', async (t) => {
   const hub = await startDockerHub(t)
   hub.addManifest('me/secret', 'latest', { schemaVersion: 2 })
   hub.credential = 'me:pass word'
   const stranger = await startSeeder(t, 'https://index.docker.io', hubAs(hub))
   const refused = await get(`${stranger.base}/v2/me/secret/manifests/latest`, { accept: OCI_MANIFEST })
   t.is(refused.status, 401)
-  const owner = await startSeeder(t, 'https://index.docker.io', { registries: { 'docker.io': { endpoint: hub.url, username: 'me', password: 'pass word' } } })
+  const entry = { endpoint: hub.url, username: 'me', password: 'pass word' }
+  const guarded = await startSeeder(t, 'https://index.docker.io', { registries: { 'docker.io': entry } })
+  const secret = Buffer.from((await guarded.store.meta.get('keys', 'local-secret')) ?? []).toString()
+  const asks = async (headers: Record<string, string>): Promise<number> => (await get(`${guarded.base}/v2/me/secret/manifests/latest`, { accept: OCI_MANIFEST, ...headers })).status
+  t.is(await asks({}), 401)
+  t.is(await asks({ 'pantala-secret': '0'.repeat(64) }), 401)
+  t.is(await asks({ 'pantala-secret': secret }), 200)
+  t.is(await asks({ authorization: `Basic ${Buffer.from(`pantala:${secret}`).toString('base64')}` }), 200)
+  t.is(await asks({}), 401, 'what the credential was let have is for nobody else')
+  const owner = await startSeeder(t, 'https://index.docker.io', { registries: { 'docker.io': { ...entry, forEveryone: true } } })
   t.is((await get(`${owner.base}/v2/me/secret/manifests/latest`, { accept: OCI_MANIFEST })).status, 200)
   t.is((await get(`${owner.base}/v2/me/secret/manifests/missing`, { accept: OCI_MANIFEST })).status, 404)
   t.is((await get(`${owner.base}/v2/me/secret/blobs/sha256:${'0'.repeat(64)}`)).status, 404)

@@ -26,6 +26,7 @@ export async function startSeeder(t: ExecutionContext, registry: string, change:
     upstreamTotalConnections: 64,
     manifestTtlMs: 30_000,
     serveStale: true,
+    outageGraceMs: 60 * 60 * 1000,
     log: silentLogger,
     ...change,
     store,

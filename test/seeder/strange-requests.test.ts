@@ -33,7 +33,9 @@ const REQUESTS: Strange[] = [
   { method: 'GET', path: `/v1/blobs/${ZERO}/units?from=-1`, status: 400, code: 'BAD_REQUEST' },
   { method: 'GET', path: `/v1/blobs/${ZERO}.torrent`, status: 404, code: 'BLOB_UNKNOWN' },
   { method: 'GET', path: '/files/..%2f..%2fetc%2fpasswd', status: 400, code: 'BAD_REQUEST' },
-  { method: 'POST', path: '/v1/seeds', headers: JSON_BODY, body: '{"path":"/dev/zero"}', status: 400, code: 'BAD_PATH' },
+  { method: 'POST', path: '/v1/seeds', headers: JSON_BODY, body: '{"path":"/dev/zero"}', status: 401, code: 'SECRET_REQUIRED' },
+  { method: 'POST', path: '/v1/seeds', headers: { ...JSON_BODY, 'pantala-secret': '0'.repeat(64) }, body: '{"path":"/etc/passwd"}', status: 401, code: 'SECRET_REQUIRED' },
+  { method: 'DELETE', path: `/v1/seeds/${'0'.repeat(40)}`, status: 401, code: 'SECRET_REQUIRED' },
 ]
 
 test('a strange request gets a precise refusal, never a 500', async (t) => {

@@ -105,7 +105,7 @@ test("when a credential ends in the middle, another waiting requester's is taken
   const bytes = randomBytes(LENGTH)
   const digest = hub.addBlob(bytes)
   const accounts = { first: `Basic ${Buffer.from('first:one').toString('base64')}`, second: `Basic ${Buffer.from('second:two').toString('base64')}` }
-  hub.credential = 'first:one'
+  hub.credential = ['first:one', 'second:two']
   hub.host.pauseMs = 1
   const logged: string[] = []
   const log = { debug: note, info: note, warn: note, error: note, child: () => log }
