@@ -137,7 +137,7 @@ export function createCluster({ trackers, localSeeder, http, clock, log }: Clust
       const responsive = rendezvous(known.filter(answersLately), key)
       return suspects === 'last' ? [...responsive, ...rendezvous(known, key).filter((seeder) => !answersLately(seeder))] : responsive
     },
-    seederAnswers: () => localSeeder !== undefined || seeders.some(answersLately),
+    seederAnswers: () => localSeeder !== undefined || seeders.all().some(answersLately),
     suspect({ id }) {
       if (!localSeeder) suspects.set(id, clock.monotonic() + SUSPECT_MS)
     },
