@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { ClientTls } from '../http/client.ts'
 import { parseDockerConfig } from '../oci/registry-credentials.ts'
-import { registryName, type RegistrySettings } from '../oci/registry.ts'
+import { registryName, type ChallengeRule, type RegistrySettings } from '../oci/registry.ts'
 import type { RuleScope } from '../oci/registry-rules.ts'
 import { PARSERS, reasonOf } from './kinds.ts'
 import { nearest } from './suggest.ts'
@@ -46,7 +46,7 @@ export function parseEntry(path: string, entry: Record<string, unknown>, pattern
     tls: tlsOf(path, read, problems),
     insecure: read.flag('insecure'),
     forEveryone: read.flag('forEveryone'),
-    challenge: read.flag('challenge'),
+    challenge: read.challenge(),
     private: read.flag('private'),
     blocked: read.scope('blocked'),
     direct: read.scope('direct'),
@@ -136,6 +136,13 @@ function createReader(path: string, entry: Record<string, unknown>, problems: st
       const value = entry[key]
       if (value === undefined || typeof value === 'boolean') return value
       problems.push(`${path}.${key}: expected true or false`)
+      return undefined
+    },
+    challenge(): ChallengeRule | undefined {
+      const value = entry['challenge']
+      if (value === undefined || value === 'basic') return value
+      if (typeof value === 'boolean') return value ? 'upstream' : 'none'
+      problems.push(`${path}.challenge: expected true, false or basic`)
       return undefined
     },
     scope(key: Key): RuleScope | undefined {

@@ -32,9 +32,10 @@ export function createChallenges(http: HttpClient, clock: Clock, log: Logger): C
   }
 
   return async (registry) => {
-    if (!registry.challenge) return undefined
-    // the node has a credential for those who know its secret
-    if ((registry.credential !== undefined || registry.dockerConfig !== undefined) && !registry.forEveryone) return OWN_CHALLENGE
+    if (registry.challenge === 'none') return undefined
+    // the node has a credential for those who know its secret, which is no secret of the registry's
+    const guarded = (registry.credential !== undefined || registry.dockerConfig !== undefined) && !registry.forEveryone
+    if (registry.challenge === 'basic' || guarded) return OWN_CHALLENGE
     const last = known.get(registry.name)
     return last && last.until > clock.monotonic() ? last.challenge : ask(registry)
   }

@@ -15,8 +15,8 @@ export interface Registry {
   readonly trusted: boolean
   /** Whoever reaches this part may use its credential; else those who know its secret. */
   readonly forEveryone: boolean
-  /** `/v2/` asks for credentials, so that Podman and CRI-O send theirs. */
-  readonly challenge: boolean
+  /** How `/v2/` asks for credentials, so that runtimes send theirs. */
+  readonly challenge: ChallengeRule
   /** This node's own. */
   readonly credential?: BasicCredential
   /** A `config.json` of Docker, Podman or skopeo in which the credential is looked up. */
@@ -24,6 +24,9 @@ export interface Registry {
   /** What becomes of a repository's images. */
   rule(repository: string): Rule
 }
+
+/** `upstream`: as the registry asks; `basic`: for a name and a password, for which this part gets tokens itself; `none`: not at all. */
+export type ChallengeRule = 'none' | 'upstream' | 'basic'
 
 export interface BasicCredential {
   username: string
@@ -42,7 +45,7 @@ export interface RegistrySettings {
   dockerConfig?: string
   tls?: ClientTls
   forEveryone?: boolean
-  challenge?: boolean
+  challenge?: ChallengeRule
   /** A pattern's registries may be at private addresses; those that are named may anyway. */
   private?: boolean
   /** Reached by plain HTTP when no endpoint says otherwise. */
@@ -117,7 +120,7 @@ export function createRegistries(defaultUrl: string, settings: Readonly<Record<s
     const credential = own.username === undefined ? {} : { credential: { username: own.username, password: own.password ?? '' } }
     const dockerConfig = own.dockerConfig === undefined ? {} : { dockerConfig: own.dockerConfig }
     const trusted = name === defaultName || exact.has(name) || own.private === true
-    const { forEveryone = false, challenge = false } = own
+    const { forEveryone = false, challenge = 'none' } = own
     return { name, endpoint: endpoints[0] ?? usual, endpoints, trusted, forEveryone, challenge, rule: ruleOf(own), ...credential, ...dockerConfig }
   }
   const known = new Map<string, Registry>([...exact.keys(), defaultName].map((name) => [name, build(name)]))

@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
 import { requirePrograms, requireRoot } from '../helpers/debian.ts'
@@ -6,7 +5,7 @@ import { temporaryFolder } from '../helpers/folder.ts'
 import { createLayout } from '../helpers/images.ts'
 import { eventually } from '../helpers/poll.ts'
 import { startRegistry } from '../helpers/registry.ts'
-import { criPull } from './cri.ts'
+import { criPull, writeCriConfig } from './cri.ts'
 import { writeHosts } from './runtimes.ts'
 import { createWorld } from './world.ts'
 
@@ -25,18 +24,7 @@ test('one hosts.toml for every registry: containerd names it in ns, from each of
   const dir = await temporaryFolder(t)
   const socket = join(dir, 'c.sock')
   const certs = join(dir, 'certs.d')
-  const config = [
-    'version = 2',
-    `root = "${dir}/root"`,
-    `state = "${dir}/state"`,
-    `[grpc]\n  address = "${socket}"`,
-    `[ttrpc]\n  address = "${socket}.ttrpc"`,
-    `[plugins."io.containerd.internal.v1.opt"]\n  path = "${dir}/opt"`,
-    `[plugins."io.containerd.grpc.v1.cri"]\n  stream_server_port = "0"`,
-    `[plugins."io.containerd.grpc.v1.cri".containerd]\n  snapshotter = "native"`,
-    `[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "${certs}"`,
-  ]
-  await writeFile(join(dir, 'config.toml'), `${config.join('\n')}\n`)
+  await writeCriConfig(dir)
   await writeHosts(certs, '_default', world.places.mirror)
   const daemon = world.node.start('containerd', ['--config', join(dir, 'config.toml')])
   const ctr = (...args: string[]) => world.node.run('ctr', ['--address', socket, ...args])

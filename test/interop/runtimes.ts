@@ -25,13 +25,19 @@ export interface RuntimePlaces {
   origin: string
   /** PEM file of the authority of the fake Docker Hub. */
   authority?: string
+  /** Who logged in, in each runtime's own way. */
+  login?: { user: string; password: string }
+  /** The agent's, in containerd's `hosts.toml`. */
+  secret?: string
 }
 
 export type StartRuntime = (t: ExecutionContext, node: LoopbackNode, places: RuntimePlaces) => Promise<Runtime>
 
 /** Debian's dockerd with its classic store: `--registry-mirror`, Docker Hub behind it. */
-export const startDocker: StartRuntime = async (t, node, { mirror, authority }) => {
+export const startDocker: StartRuntime = async (t, node, { mirror, authority, login }) => {
   const dir = await temporaryFolder(t)
+  // what `docker login` leaves
+  if (login) await writeAuths(join(dir, 'config.json'), login, ['https://index.docker.io/v1/'])
   const socket = `unix://${dir}/docker.sock`
   const places = ['--data-root', join(dir, 'data'), '--exec-root', join(dir, 'exec'), '--pidfile', join(dir, 'docker.pid'), '--host', socket]
   const daemon = node.start('dockerd', [...places, '--registry-mirror', `http://${mirror}`, '--iptables=false', '--ip6tables=false', '--ip-forward=false', '--bridge=none'], {
@@ -52,19 +58,29 @@ export const startDocker: StartRuntime = async (t, node, { mirror, authority }) 
 }
 
 /** containerd by `ctr`: `hosts.toml` for docker.io, containerd's own namespaces apart. */
-export const startContainerd: StartRuntime = async (t, node, { mirror, origin }) => {
+export const startContainerd: StartRuntime = async (t, node, { mirror, origin, login, secret }) => {
   const dir = await temporaryFolder(t)
   const socket = join(dir, 'containerd.sock')
   const disabled = '"io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"'
   const config = `version = 2\nroot = "${dir}/root"\nstate = "${dir}/state"\ndisabled_plugins = [${disabled}]\n[grpc]\n  address = "${socket}"\n[ttrpc]\n  address = "${socket}.ttrpc"\n`
   await writeFile(join(dir, 'config.toml'), config)
-  await writeHosts(join(dir, 'certs.d'), 'docker.io', mirror, `server = "http://${origin}"\n\n`)
+  await writeHosts(join(dir, 'certs.d'), 'docker.io', mirror, `server = "http://${origin}"\n\n`, secret)
   const daemon = node.start('containerd', ['--config', join(dir, 'config.toml')])
   const ctr = (...args: string[]): Promise<Finished> => node.run('ctr', ['--address', socket, ...args])
   await started('containerd', daemon, async () => (await ctr('version')).code === 0)
   return {
     name: 'containerd',
-    pull: (repository, tag) => ctr('images', 'pull', '--hosts-dir', join(dir, 'certs.d'), '--snapshotter', 'native', `docker.io/${repository}:${tag}`),
+    pull: (repository, tag) =>
+      ctr(
+        'images',
+        'pull',
+        ...(login ? ['--user', `${login.user}:${login.password}`] : []),
+        '--hosts-dir',
+        join(dir, 'certs.d'),
+        '--snapshotter',
+        'native',
+        `docker.io/${repository}:${tag}`,
+      ),
     async digest(repository, tag) {
       const { stdout } = await ctr('images', 'ls', `name==docker.io/${repository}:${tag}`)
       return /sha256:[0-9a-f]{64}/.exec(stdout)?.[0] ?? ''
@@ -75,14 +91,15 @@ export const startContainerd: StartRuntime = async (t, node, { mirror, origin })
 }
 
 /** `hosts.toml` of a registry for containerd. */
-export async function writeHosts(certs: string, registry: string, mirror: string, before = ''): Promise<void> {
+export async function writeHosts(certs: string, registry: string, mirror: string, before = '', secret?: string): Promise<void> {
   await mkdir(join(certs, registry), { recursive: true })
-  await writeFile(join(certs, registry, 'hosts.toml'), `${before}[host."http://${mirror}"]\n  capabilities = ["pull", "resolve"]\n`)
+  const header = secret === undefined ? '' : `  [host."http://${mirror}".header]\n    Pantala-Secret = "${secret}"\n`
+  await writeFile(join(certs, registry, 'hosts.toml'), `${before}[host."http://${mirror}"]\n  capabilities = ["pull", "resolve"]\n${header}`)
 }
 
 /** Podman: `registries.conf`, where the path of the mirror names the registry. */
 export const startPodman: StartRuntime = async (t, node, places) => {
-  const { dir, conf, policy } = await containersConfig(t, places)
+  const { dir, conf, policy, authfile } = await containersConfig(t, places)
   const store = [
     '--root',
     join(dir, 'root'),
@@ -97,7 +114,8 @@ export const startPodman: StartRuntime = async (t, node, places) => {
     '--tmpdir',
     join(dir, 'tmp'),
   ]
-  const podman = (...args: string[]): Promise<Finished> => node.run('podman', [...store, ...args], { env: { CONTAINERS_REGISTRIES_CONF: conf, HOME: dir } })
+  const podman = (...args: string[]): Promise<Finished> =>
+    node.run('podman', [...store, ...args], { env: { CONTAINERS_REGISTRIES_CONF: conf, HOME: dir, REGISTRY_AUTH_FILE: authfile } })
   return {
     name: 'podman',
     pull: (repository, tag) => podman('pull', '--quiet', '--signature-policy', policy, `docker.io/${repository}:${tag}`),
@@ -112,7 +130,7 @@ export const startPodman: StartRuntime = async (t, node, places) => {
 
 /** skopeo, which checks every digest and keeps what came as it came. */
 export const startSkopeo: StartRuntime = async (t, node, places) => {
-  const { dir, conf, policy } = await containersConfig(t, places)
+  const { dir, conf, policy, authfile } = await containersConfig(t, places)
   const target = (repository: string, tag: string): string => join(dir, `${repository.replaceAll('/', '_')}-${tag}`)
   return {
     name: 'skopeo',
@@ -124,6 +142,8 @@ export const startSkopeo: StartRuntime = async (t, node, places) => {
         policy,
         'copy',
         '--quiet',
+        '--authfile',
+        authfile,
         '--preserve-digests',
         `docker://docker.io/${repository}:${tag}`,
         `oci:${target(repository, tag)}:x`,
@@ -138,13 +158,22 @@ export const startSkopeo: StartRuntime = async (t, node, places) => {
 
 export const RUNTIMES: readonly StartRuntime[] = [startDocker, startContainerd, startPodman, startSkopeo]
 
-async function containersConfig(t: ExecutionContext, { mirror, origin }: RuntimePlaces): Promise<{ dir: string; conf: string; policy: string }> {
+async function containersConfig(t: ExecutionContext, { mirror, origin, login }: RuntimePlaces): Promise<{ dir: string; conf: string; policy: string; authfile: string }> {
   const dir = await temporaryFolder(t)
   const conf = join(dir, 'registries.conf')
   const policy = join(dir, 'policy.json')
+  const authfile = join(dir, 'auth.json')
+  // they look for what is meant for the host that they talk to
+  await writeAuths(authfile, login, [mirror, origin, 'docker.io'])
   await writeFile(policy, '{"default":[{"type":"insecureAcceptAnything"}]}')
   await writeFile(conf, `[[registry]]\nprefix = "docker.io"\nlocation = "${origin}"\ninsecure = true\n\n[[registry.mirror]]\nlocation = "${mirror}/docker.io"\ninsecure = true\n`)
-  return { dir, conf, policy }
+  return { dir, conf, policy, authfile }
+}
+
+/** A `config.json` of Docker or an `auth.json` of Podman, with one login for these names. */
+async function writeAuths(path: string, login: RuntimePlaces['login'], names: readonly string[]): Promise<void> {
+  const auth = login && Buffer.from(`${login.user}:${login.password}`).toString('base64')
+  await writeFile(path, JSON.stringify({ auths: auth === undefined ? {} : Object.fromEntries(names.map((name) => [name, { auth }])) }), { mode: 0o600 })
 }
 
 async function started(what: string, daemon: Running, check: () => Promise<boolean>): Promise<void> {

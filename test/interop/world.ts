@@ -40,7 +40,7 @@ export interface World {
   /** Another agent outside, and the agent's way to it. */
   addPeer(): Promise<{ agent: StartedAgent; proxy: FaultProxy }>
   /** Starts the node's agent, with an empty store. */
-  startAgent(extra?: readonly string[]): Promise<Running>
+  startAgent(extra?: readonly string[]): Promise<Running & { data: string }>
   /** Pushes an image of these layers. */
   addImage(repository: string, tag: string, layers: readonly number[], program?: Program): Promise<TestImage>
 }
@@ -109,7 +109,7 @@ export async function createWorld(t: ExecutionContext, options: WorldOptions = {
       const agent = node.start(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'agent', ...listens, '--registry', hub, '--config', agentConfig, '--stall-timeout', '2s', ...extra])
       await agent.waitFor(/is ready/)
       await agent.waitFor(/tracker reached/)
-      return agent
+      return Object.assign(agent, { data })
     },
     async addImage(repository, tag, layers, program) {
       const image = await layout.add(`${repository.replaceAll('/', '-')}-${tag}`, layers, 'amd64', program)

@@ -73,7 +73,7 @@ test('the budget lets first requests go before further ones, and nobody in who h
 })
 
 test('requesters are remembered once each, the newest first, and not for ever', (t) => {
-  const registry = { name: 'r', endpoint: 'https://r', endpoints: ['https://r'], trusted: true, forEveryone: false, challenge: false, rule: () => 'shared' as const }
+  const registry = { name: 'r', endpoint: 'https://r', endpoints: ['https://r'], trusted: true, forEveryone: false, challenge: 'none' as const, rule: () => 'shared' as const }
   const requesters = createRequesters({ registry, repository: 'a' })
   requesters.add({ registry, repository: 'a', authorization: 'Bearer x' })
   requesters.add({ registry, repository: 'a' })
