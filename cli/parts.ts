@@ -1,6 +1,7 @@
 import type { AgentOptions, PeerOptions } from '../agent/app.ts'
 import type { SeederOptions } from '../seeder/app.ts'
 import type { TrackerOptions } from '../tracker/app.ts'
+import { dashboardRoutes } from '../web/serve/routes.ts'
 import { advertised, limitsOf, type ServiceSettings } from './settings.ts'
 
 /** Settings as the parts take them; trackers and the store are added where the parts are composed. */
@@ -14,6 +15,7 @@ export function trackerOptions({ settings, log }: ServiceSettings): TrackerOptio
     requestRate: settings['tracker.requestRate'],
     ...(zones === undefined ? {} : { zones }),
     ...advertised(settings['tracker.advertiseIp']),
+    pages: dashboardRoutes,
     log: log.child({ part: 'tracker' }),
   }
 }

@@ -27,6 +27,10 @@ const DOORS: Record<string, readonly string[]> = {
   webtorrent: ['swarm/webtorrent/client.ts'],
   'webtorrent/lib/peer.js': ['swarm/webtorrent/client.ts'],
   'bittorrent-tracker/client': ['swarm/foreign-tracker.ts'],
+  preact: ['web/app/preact.ts'],
+  'preact/hooks': ['web/app/preact.ts'],
+  'htm/preact': ['web/app/preact.ts'],
+  uplot: ['web/app/parts/plot.ts'],
   'rotating-file-stream': ['agent/services/piece-log.ts'],
 }
 const MAX_LINES = 300

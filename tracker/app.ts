@@ -4,7 +4,7 @@ import type { HostPort } from '../common/http/address.ts'
 import { createHttpClient } from '../common/http/client.ts'
 import { healthRoutes } from '../common/http/health.ts'
 import { createPortMux } from '../common/http/port-mux.ts'
-import { createHttpApp, type DeclaredRoute } from '../common/http/server.ts'
+import { createHttpApp, type DeclaredRoute, type FastifyInstance } from '../common/http/server.ts'
 import { servePorts } from '../common/http/serve-ports.ts'
 import { backgroundTask, composeServices, onStop, type Clock, type Service } from '../common/lifecycle.ts'
 import type { Logger } from '../common/log.ts'
@@ -40,6 +40,8 @@ export interface TrackerOptions {
   /** Requests a second of one address. */
   requestRate?: number
   limits?: Partial<TrackerLimits>
+  /** Pages for people. */
+  pages?: (app: FastifyInstance) => void
   /** Whether a node answers at a place; dials it unless told otherwise. */
   dial?: (place: HostPort) => Promise<boolean>
   log: Logger
@@ -73,6 +75,7 @@ export function createTracker(options: TrackerOptions): Tracker {
   reportRoutes(app.fastify, state)
   statsRoutes(app.fastify, state)
   eventRoutes(app.fastify, feed)
+  options.pages?.(app.fastify)
 
   const mux = createPortMux(listen, { http: app.serve })
   const udp = createUdpFront({ listen: () => mux.address, announces, store, rateLimit, clock, log, ...advertise })

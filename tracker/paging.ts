@@ -12,6 +12,15 @@ export type PageQuery = Static<typeof Page>
 export const Search = Type.Object({ ...Page.properties, q: Type.Optional(Type.String({ maxLength: 256 })) })
 export type SearchQuery = Static<typeof Search>
 
+/** `busy`: those that lack something first, and of these and of the others the newest first. Else the oldest first. */
+export const Sort = Type.Object({ sort: Type.Optional(Type.Literal('busy')) })
+
+export function busyFirst<T>(all: Iterable<T>, busy: (item: T) => boolean): T[] {
+  const [first, rest]: [T[], T[]] = [[], []]
+  for (const item of all) (busy(item) ? first : rest).push(item)
+  return [...first.reverse(), ...rest.reverse()]
+}
+
 export function pageOf<T>(all: Iterable<T>, { offset = 0, limit = DEFAULT_PAGE_ITEMS }: PageQuery): { offset: number; items: T[] } {
   const items: T[] = []
   let at = 0

@@ -114,8 +114,8 @@ export function createState({ cluster, announceIntervalMs, limits: own, zones = 
     },
     sample() {
       const { uploaded, downloaded, incomplete } = store.totals
-      const { peer, seeder } = totals.cluster.agents
-      history.add({ at: clock.now(), uploaded, downloaded, peer, seeder, upstream: egress(totals.cluster).upstream, nodes: store.peers.size, incomplete })
+      const { peer, seeder } = totals.moved.agents
+      history.add({ at: clock.now(), uploaded, downloaded, peer, seeder, upstream: egress(totals.moved).upstream, nodes: store.peers.size, incomplete })
     },
   }
 }

@@ -87,6 +87,7 @@ function recordOf({ index, plan: { role, zone } }: SimNode): PeerRecord {
     version: undefined,
     standing: undefined,
     swarms: 1,
+    lacking: 0,
     uploaded: 0,
     downloaded: 0,
     seen: 0,

@@ -39,7 +39,7 @@ export const HistorySample = Type.Object({
   /** Announced by the peers of all swarms. */
   uploaded: ByteCount,
   downloaded: ByteCount,
-  /** Reported by agents. */
+  /** Reported by agents, from their first report to this tracker on. */
   peer: ByteCount,
   seeder: ByteCount,
   /** Fetched from upstream by seeders and agents. */
@@ -49,7 +49,7 @@ export const HistorySample = Type.Object({
 })
 export type HistorySample = Static<typeof HistorySample>
 
-/** `GET /v1/stats/history`: the last minutes, the oldest first. */
+/** `GET /v1/stats/history?since=`: the last minutes, the oldest first; with `since` only samples after that time. */
 export const StatsHistory = Type.Object({ samples: Type.Array(HistorySample) })
 export type StatsHistory = Static<typeof StatsHistory>
 
@@ -64,22 +64,27 @@ export const PeerSummary = Type.Object({
   rack: Type.Optional(Label),
   /** Whether the tracker could connect to its port; left out where it does not know. */
   reachable: Type.Optional(Type.Boolean()),
+  /** Swarms that it is in, and those of them in which it lacks something. */
   swarms: Type.Integer(),
+  lacking: Type.Integer(),
   uploaded: ByteCount,
   downloaded: ByteCount,
+  /** Its sums by its own reports, once there is one. */
+  totals: Type.Optional(Type.Object({ ...BytesBySource.properties, pulls: Type.Integer(), failed: Type.Integer() })),
+  /** Steps down the ladder in its last pulls. */
+  falls: Type.Integer(),
   /** Milliseconds since 1970. */
   lastSeen: Type.Integer(),
 })
 export type PeerSummary = Static<typeof PeerSummary>
 
-/** `GET /v1/peers?q=&role=&offset=&limit=` */
+/** `GET /v1/peers?q=&role=&sort=&offset=&limit=` */
 export const PeerPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), peers: Type.Array(PeerSummary) })
 export type PeerPage = Static<typeof PeerPage>
 
-/** `GET /v1/nodes/:id`: one node with its sums by its own reports, its last pulls, and the swarms in which it lacks something. */
+/** `GET /v1/nodes/:id`: one node with its last pulls, and the swarms in which it lacks something. */
 export const NodeDetail = Type.Object({
   ...PeerSummary.properties,
-  totals: Type.Optional(Type.Object({ ...BytesBySource.properties, pulls: Type.Integer(), failed: Type.Integer() })),
   downloading: Type.Array(Type.Object({ id: Hex40, name: Type.String(), progress: Type.Number() })),
   pulls: Type.Array(NodePull),
 })

@@ -22,6 +22,8 @@ export const SwarmSummary = Type.Object({
   images: Type.Array(Type.String()),
   complete: Type.Integer(),
   incomplete: Type.Integer(),
+  /** What its peers have of the whole, 0 to 1 on average; seeders are not counted. */
+  progress: Type.Number(),
   /** Sums over all announces seen in this swarm, in bytes. */
   uploaded: ByteCount,
   downloaded: ByteCount,
@@ -30,7 +32,7 @@ export const SwarmSummary = Type.Object({
 })
 export type SwarmSummary = Static<typeof SwarmSummary>
 
-/** `GET /v1/swarms?q=&state=&offset=&limit=` */
+/** `GET /v1/swarms?q=&state=&kind=&sort=&offset=&limit=` */
 export const SwarmPage = Type.Object({ total: Type.Integer(), offset: Type.Integer(), swarms: Type.Array(SwarmSummary) })
 export type SwarmPage = Static<typeof SwarmPage>
 

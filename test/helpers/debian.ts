@@ -16,6 +16,7 @@ const PACKAGES = {
   busybox: 'busybox-static',
   nsenter: 'util-linux',
   aria2c: 'aria2',
+  chromium: 'chromium',
   ip: 'iproute2',
   iptables: 'iptables',
   'transmission-daemon': 'transmission-daemon',

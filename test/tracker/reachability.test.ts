@@ -79,6 +79,7 @@ function record(number: number): PeerRecord {
     version: undefined,
     standing: undefined,
     swarms: 0,
+    lacking: 0,
     uploaded: 0,
     downloaded: 0,
     seen: 0,

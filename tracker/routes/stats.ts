@@ -2,9 +2,8 @@ import { ApiError, Hex40, Type, type Static } from '../../common/api/schema.ts'
 import { NodeDetail, PeerPage, StatsHistory, TrackerStats } from '../../common/api/stats.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
-import { Search, searchPage } from '../paging.ts'
+import { busyFirst, Search, searchPage, Sort } from '../paging.ts'
 import type { History } from '../services/history.ts'
-import type { NodeTotals } from '../services/node-totals.ts'
 import type { PeerRecord } from '../services/peer-records.ts'
 import type { PeerStore } from '../services/peer-store.ts'
 import type { PullLog } from '../services/pull-log.ts'
@@ -16,27 +15,34 @@ const MAX_DOWNLOADING = 100
 export interface StatsRoutesOptions {
   store: PeerStore
   pulls: PullLog
-  totals: NodeTotals
   history: History
   summaries: Summaries
 }
 
-const PeerQuery = Type.Object({ ...Search.properties, role: Type.Optional(Type.Union([Type.Literal('agent'), Type.Literal('seeder'), Type.Literal('foreign')])) })
+const PeerQuery = Type.Object({
+  ...Search.properties,
+  ...Sort.properties,
+  role: Type.Optional(Type.Union([Type.Literal('agent'), Type.Literal('seeder'), Type.Literal('foreign')])),
+})
 type PeerQuery = Static<typeof PeerQuery>
+/** Milliseconds since 1970. */
+const HistoryQuery = Type.Object({ since: Type.Optional(Type.Integer({ minimum: 0 })) })
 
 /** `/v1/stats`, `/v1/peers` and `/v1/nodes`. */
-export function statsRoutes(app: FastifyInstance, { store, pulls, totals, history, summaries }: StatsRoutesOptions): void {
+export function statsRoutes(app: FastifyInstance, { store, pulls, history, summaries }: StatsRoutesOptions): void {
   app.get('/v1/stats', { schema: { summary: 'The cluster in numbers', response: { 200: TrackerStats, default: ApiError } } }, async () => summaries.stats())
 
-  app.get('/v1/stats/history', { schema: { summary: 'How the sums have grown in the last minutes', response: { 200: StatsHistory, default: ApiError } } }, async () => ({
-    samples: [...history.samples()],
-  }))
+  app.get<{ Querystring: { since?: number } }>(
+    '/v1/stats/history',
+    { schema: { summary: 'How the sums have grown in the last minutes', querystring: HistoryQuery, response: { 200: StatsHistory, default: ApiError } } },
+    async ({ query: { since = 0 } }) => ({ samples: history.samples().filter(({ at }) => at > since) }),
+  )
 
   app.get<{ Querystring: PeerQuery }>(
     '/v1/peers',
     { schema: { summary: 'Nodes and other peers; q searches ids, names, addresses, zones and racks', querystring: PeerQuery, response: { 200: PeerPage, default: ApiError } } },
     async ({ query }) => {
-      const { total, offset, items } = searchPage(store.peers.all(), matching(query), query)
+      const { total, offset, items } = searchPage(query.sort === 'busy' ? busyFirst(store.peers.all(), ({ lacking }) => lacking > 0) : store.peers.all(), matching(query), query)
       return { total, offset, peers: items.map(summaries.peer) }
     },
   )
@@ -47,8 +53,7 @@ export function statsRoutes(app: FastifyInstance, { store, pulls, totals, histor
     async ({ params: { id } }) => {
       const peer = store.peers.get(id)
       if (!peer) throw new PantalaError('NODE_UNKNOWN', `no node ${id} announces to this tracker`, { status: 404 })
-      const sums = totals.of(id)
-      return { ...summaries.peer(peer), ...(sums ? { totals: sums } : {}), downloading: downloading(store, id), pulls: pulls.ofNode(id) }
+      return { ...summaries.peer(peer), downloading: downloading(store, id), pulls: pulls.ofNode(id) }
     },
   )
 }

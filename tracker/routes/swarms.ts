@@ -4,16 +4,22 @@ import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
 import type { Logger } from '../../common/log.ts'
 import { parseInfoHash } from '../../swarm/info-hash.ts'
-import { Page, pageOf, Search, searchPage, type PageQuery } from '../paging.ts'
+import { busyFirst, Page, pageOf, Search, searchPage, Sort, type PageQuery } from '../paging.ts'
 import type { Images } from '../services/images.ts'
 import type { PeerStore } from '../services/peer-store.ts'
 import type { Summaries } from '../services/summaries.ts'
 import type { SwarmRecord } from '../services/swarms.ts'
 
 const params = Type.Object({ id: Hex40 })
-/** `active` swarms have peers, in `incomplete` ones somebody lacks something. */
-const SwarmQuery = Type.Object({ ...Search.properties, state: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('incomplete')])) })
+/** `file`: torrents of files that operators have seeded, which are not named by a digest or a URL. `active` swarms have peers, in `incomplete` ones somebody lacks something. */
+const SwarmQuery = Type.Object({
+  ...Search.properties,
+  ...Sort.properties,
+  kind: Type.Optional(Type.Union([Type.Literal('live'), Type.Literal('torrent'), Type.Literal('file')])),
+  state: Type.Optional(Type.Union([Type.Literal('active'), Type.Literal('incomplete')])),
+})
 type SwarmQuery = Static<typeof SwarmQuery>
+const BLOB_NAME = /^(sha256|url):[0-9a-f]{64}$/
 
 export interface SwarmRoutesOptions {
   store: PeerStore
@@ -52,7 +58,11 @@ export function swarmRoutes(app: FastifyInstance, { store, images, summaries, lo
     '/v1/swarms',
     { schema: { summary: 'Swarms; q searches names, digests, ids and image names', querystring: SwarmQuery, response: { 200: SwarmPage, default: ApiError } } },
     async ({ query }) => {
-      const { total, offset, items } = searchPage(store.swarms.all(), matching(query, images), query)
+      const { total, offset, items } = searchPage(
+        query.sort === 'busy' ? busyFirst(store.swarms.all(), ({ members }) => members.incomplete > 0) : store.swarms.all(),
+        matching(query, images),
+        query,
+      )
       return { total, offset, swarms: items.map(summaries.swarm) }
     },
   )
@@ -84,11 +94,12 @@ function* places(size: number): Generator<number> {
   for (let place = size - 1; place >= 0; place--) yield place
 }
 
-function matching({ q = '', state }: SwarmQuery, images: Images): (swarm: SwarmRecord) => boolean {
+function matching({ q = '', state, kind }: SwarmQuery, images: Images): (swarm: SwarmRecord) => boolean {
   const wanted = q.toLowerCase()
-  return ({ id, registration: { name, digest }, members }) => {
+  return ({ id, registration: { name, digest, kind: own }, members }) => {
     if (state === 'active' && members.size === 0) return false
     if (state === 'incomplete' && members.incomplete === 0) return false
+    if (kind !== undefined && (kind === 'file' ? own !== 'torrent' || BLOB_NAME.test(name) : kind !== own)) return false
     if (wanted === '') return true
     const words = [id, name, digest ?? '', ...(digest === undefined ? [] : images.namesOf(digest))]
     return words.some((word) => word.toLowerCase().includes(wanted))

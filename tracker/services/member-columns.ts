@@ -2,7 +2,8 @@ import type { MemberState } from './swarm-members.ts'
 
 const FIRST_CAPACITY = 4
 const GROWTH = 1.5
-const FULL = 0xffff
+/** Progress of one that has everything; sums of it are exact. */
+export const FULL = 0xffff
 
 /** The numbers of a swarm's members, 28 bytes each, by place. */
 export class Columns {
@@ -38,6 +39,11 @@ export class Columns {
     this.#until[place] = until
     // only those at the ends stand at the ends
     this.#progress[place] = progress >= 1 ? FULL : progress <= 0 ? 0 : Math.min(FULL - 1, Math.max(1, Math.floor(progress * FULL)))
+  }
+
+  /** From 0 to {@link FULL}. */
+  progress(place: number): number {
+    return this.#progress[place] ?? 0
   }
 
   until(place: number): number {

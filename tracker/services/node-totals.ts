@@ -17,27 +17,31 @@ export interface NodeTotals {
   set(id: string, role: PeerRole, totals: ReportTotals): void
   of(id: string): ReportTotals | undefined
   readonly cluster: Readonly<ClusterTotals>
+  /** What has been moved since the tracker knows each node: without what a node had done before, so that it never leaps. */
+  readonly moved: Readonly<ClusterTotals>
 }
 
 export function createNodeTotals(limit = MAX_NODES): NodeTotals {
   const nodes = new Map<string, ReportTotals>()
-  const agents = blank()
-  let seedersUpstream = 0
+  const cluster: ClusterTotals = { agents: blank(), seedersUpstream: 0 }
+  const moved: ClusterTotals = { agents: blank(), seedersUpstream: 0 }
   return {
     set(id, role, totals) {
-      const before = nodes.get(id) ?? blank()
+      const known = nodes.get(id)
+      const before = known ?? blank()
       // a node whose sums shrink is not believed to have given something back
       const added = (kind: (typeof KINDS)[number]): number => Math.max(0, totals[kind] - before[kind])
-      if (role === 'seeder') seedersUpstream = sum(seedersUpstream, added('upstream'))
-      else for (const kind of KINDS) agents[kind] = sum(agents[kind], added(kind))
+      for (const sums of known ? [cluster, moved] : [cluster]) {
+        if (role === 'seeder') sums.seedersUpstream = sum(sums.seedersUpstream, added('upstream'))
+        else for (const kind of KINDS) sums.agents[kind] = sum(sums.agents[kind], added(kind))
+      }
       nodes.delete(id)
       nodes.set(id, totals)
       if (nodes.size > limit) nodes.delete(nodes.keys().next().value ?? '')
     },
     of: (id) => nodes.get(id),
-    get cluster() {
-      return { agents, seedersUpstream }
-    },
+    cluster,
+    moved,
   }
 }
 

@@ -55,6 +55,8 @@ export interface PeerRecord {
   standing: Standing | undefined
   /** Swarms that it is in. */
   swarms: number
+  /** Those of them in which it lacks something. */
+  lacking: number
   /** Sums over all its swarms since it is known, in bytes. */
   uploaded: number
   downloaded: number
@@ -118,6 +120,7 @@ function blankRecord({ id, role, seen, declared, zone, rack }: PeerIdentity, lab
     version: undefined,
     standing: undefined,
     swarms: 0,
+    lacking: 0,
     uploaded: 0,
     downloaded: 0,
     seen: 0,

@@ -86,7 +86,10 @@ export function createPeerStore({ announceIntervalMs, limits, labelsOf = () => (
     const peer = swarm.members.at(place)
     if (!peer) return
     if (swarm.members.isComplete(place)) totals.complete--
-    else totals.incomplete--
+    else {
+      totals.incomplete--
+      peer.lacking--
+    }
     swarm.members.remove(place)
     peer.swarms--
     for (const listener of listeners) listener.onLeave(swarm, peer)
@@ -156,7 +159,10 @@ export function createPeerStore({ announceIntervalMs, limits, labelsOf = () => (
         members.add(peer, now)
         peer.swarms++
         if (state.left === 0) totals.complete++
-        else totals.incomplete++
+        else {
+          totals.incomplete++
+          peer.lacking++
+        }
         if (state.left === 0 && state.event === 'completed') swarm.completions++
         for (const listener of listeners) listener.onProgress(swarm, peer)
         return
@@ -169,6 +175,7 @@ export function createPeerStore({ announceIntervalMs, limits, labelsOf = () => (
       const completed = Number(state.left === 0) - Number(members.isComplete(known))
       totals.complete += completed
       totals.incomplete -= completed
+      peer.lacking -= completed
       if (completed > 0) swarm.completions++
       members.update(known, now)
       if (completed !== 0 || state.left > 0) for (const listener of listeners) listener.onProgress(swarm, peer)

@@ -27,6 +27,8 @@ export interface PullLog {
   ofBlob(digest: string): NodePull[]
   /** The newest first. */
   ofNode(id: string): NodePull[]
+  /** Steps down the ladder in those. */
+  fallsOf(id: string): number
   /** Milliseconds of complete pulls within the last hour. */
   times(): { whole: Quantiles; firstByte: Quantiles }
   /** The node whose large pulls of the last hour were the slowest. */
@@ -91,6 +93,7 @@ export function createPullLog(clock: Clock, limit = MAX_PULLS): PullLog {
     },
     ofBlob: (digest) => [...(blobs.get(digest)?.values() ?? [])].reverse(),
     ofNode: (id) => nodes.get(id) ?? [],
+    fallsOf: (id) => (nodes.get(id) ?? []).reduce((sum, { falls: own }) => own.reduce((count, fall) => count + fall.count, sum), 0),
     times() {
       const pulls = recent().map(({ pull }) => pull)
       return { whole: quantiles(pulls.map(({ ms }) => ms)), firstByte: quantiles(pulls.flatMap(({ firstByteMs }) => firstByteMs ?? [])) }

@@ -41,12 +41,12 @@ export interface Summaries {
 }
 
 export function createSummaries(options: SummariesOptions): Summaries {
-  const { store, transfers, images, clock } = options
+  const { store, transfers, images, pulls, totals, clock } = options
   const started = clock.monotonic()
   const wallClock = (monotonic: number): number => clock.now() - (clock.monotonic() - monotonic)
 
   const peer = (record: PeerRecord): PeerSummary => {
-    const { id, role, name, version, port, zone, rack, standing, swarms, uploaded, downloaded, seen } = record
+    const { id, role, name, version, port, zone, rack, standing, swarms, lacking, uploaded, downloaded, seen } = record
     const reachable = standing === undefined || standing.reach === 'unknown' ? undefined : standing.reach === 'yes'
     return {
       id,
@@ -54,8 +54,11 @@ export function createSummaries(options: SummariesOptions): Summaries {
       host: record.addresses[0] ?? '',
       ...defined({ name, version, port, zone, rack, reachable }),
       swarms,
+      lacking,
       uploaded,
       downloaded,
+      ...defined({ totals: totals.of(id) }),
+      falls: pulls.fallsOf(id),
       lastSeen: Math.round(wallClock(seen)),
     }
   }
@@ -71,7 +74,7 @@ export function createSummaries(options: SummariesOptions): Summaries {
     peer,
     swarm({ id, registration, members, uploaded, downloaded, registered }) {
       const named = registration.digest === undefined ? [] : images.namesOf(registration.digest)
-      return { id, ...registration, images: named, complete: members.complete, incomplete: members.incomplete, uploaded, downloaded, registered }
+      return { id, ...registration, images: named, complete: members.complete, incomplete: members.incomplete, progress: members.progress, uploaded, downloaded, registered }
     },
     swarmPeer(swarm, place) {
       const record = swarm.members.at(place)

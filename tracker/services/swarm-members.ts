@@ -1,5 +1,5 @@
 import { MemberGroups } from './member-groups.ts'
-import { Columns } from './member-columns.ts'
+import { Columns, FULL } from './member-columns.ts'
 import type { PeerRecord } from './peer-records.ts'
 
 /** What a peer last said about itself in one swarm. Bytes are its own running totals, not the tracker's sums. */
@@ -24,6 +24,8 @@ export class SwarmMembers {
   readonly #groups = new MemberGroups()
   #complete = 0
   #giving = 0
+  /** Of those that are no seeders. */
+  #progress = 0
 
   get size(): number {
     return this.#peers.length
@@ -40,6 +42,12 @@ export class SwarmMembers {
   /** Those that have everything or something. */
   get giving(): number {
     return this.#giving
+  }
+
+  /** What those that are no seeders have of the whole, 0 to 1 on average; 1 when there are none. */
+  get progress(): number {
+    const count = this.#peers.length - this.#groups.seeders.length
+    return count === 0 ? 1 : this.#progress / (count * FULL)
   }
 
   /** The place of a peer, or undefined when it is not a member. */
@@ -94,7 +102,10 @@ export class SwarmMembers {
 
   /** Writes what a member says, and moves it to its kind; its place may change. */
   update(place: number, state: MemberState): void {
+    const counts = this.#peers[place]?.role !== 'seeder'
+    if (counts) this.#progress -= this.#columns.progress(place)
     this.#columns.write(place, state)
+    if (counts) this.#progress += this.#columns.progress(place)
     this.#columns.setHanded(place, this.#columns.handed(place) >> 1)
     this.#move(place, state.progress >= 1 ? 'complete' : state.progress > 0 ? 'some' : 'nothing')
   }
@@ -102,6 +113,7 @@ export class SwarmMembers {
   remove(place: number): void {
     const peer = this.#peers[place]
     if (!peer) return
+    if (peer.role !== 'seeder') this.#progress -= this.#columns.progress(place)
     const last = this.#move(place, 'nothing')
     const end = this.#peers.length - 1
     this.#swap(last, end)
