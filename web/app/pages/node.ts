@@ -21,7 +21,7 @@ export function NodePage({ route }: PageProps): VNode {
   const { text, tone } = nodeState(data)
   const { downloading, pulls, role } = data
   return html`
-    <${Title} text=${nodeName(data)} detail=${html`<span class=${`badge ${tone}`}>${text}</span> ${facts(data)}`} />
+    <${Title} text=${nodeName(data)} detail=${html`<span class=${`badge ${tone}`}>${text}</span> · ${facts(data)}`} />
     <${Tiles} tiles=${tilesOf(data)} />
     ${
       downloading.length > 0 &&
