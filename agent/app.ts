@@ -30,6 +30,7 @@ import { createPeerId } from '../swarm/peer-id.ts'
 import { postJson } from '../swarm/post-json.ts'
 import { createReports, type Reports } from '../swarm/reports.ts'
 import { agentMetrics } from './metrics.ts'
+import { fetchRoutes } from './routes/fetch.ts'
 import { recordRoutes } from './routes/records.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { createAgentAccess } from './services/access.ts'
@@ -195,7 +196,10 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     ticketHolds(ticket, cluster.keys(), { cluster: cluster.name() ?? '', digest }, clock.now(), cluster.seederAnswers() ? LEEWAY_MS : ORPHAN_LEEWAY_MS)
   for (const each of new Set([app, peerApp])) {
     // in one process with a seeder, that one is asked for records
-    if (side) recordRoutes(each.fastify, store, (digest) => grants.isPublic(digest), holds)
+    if (side) {
+      recordRoutes(each.fastify, store, (digest) => grants.isPublic(digest), holds)
+      fetchRoutes(each.fastify, { store, downloads: side.downloads, registries, holds })
+    }
     commonRoutes(each, { nodeId, store, counters, side, manifests, waitingFor: cluster.waitingFor })
   }
 

@@ -8,6 +8,7 @@ import { configCheckCommand } from './commands/config-check.ts'
 import { explainCommand } from './commands/explain.ts'
 import { getCommand } from './commands/get.ts'
 import { mirrorConfigCommand } from './commands/mirror-config.ts'
+import { preheatCommand } from './commands/preheat.ts'
 import { seedCommand } from './commands/seed.ts'
 import { seedListCommand, seedRemoveCommand } from './commands/seed-catalogue.ts'
 import { seederCommand } from './commands/seeder.ts'
@@ -29,6 +30,7 @@ export const COMMANDS: readonly Command[] = [
   seedListCommand,
   seedRemoveCommand,
   seedCommand,
+  preheatCommand,
   explainCommand,
   statsCommand,
   mirrorConfigCommand,

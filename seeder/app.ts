@@ -36,6 +36,8 @@ import { loadNodeId } from '../common/identity.ts'
 import { loadSigningKey } from './identity.ts'
 import { seederMetrics } from './metrics.ts'
 import { blobRoutes } from './routes/blobs.ts'
+import { harborRoutes } from './routes/harbor.ts'
+import { preheatRoutes } from './routes/preheats.ts'
 import { seedRoutes } from './routes/seeds.ts'
 import { statsRoutes } from './routes/stats.ts'
 import { createSeederAccess } from './services/access.ts'
@@ -46,6 +48,8 @@ import { createLeaseClient } from './services/lease-client.ts'
 import { reportImages } from './services/image-reports.ts'
 import { createLiveSwarms } from './services/live-swarms.ts'
 import { createNeighbours } from './services/neighbours.ts'
+import { createAgentOrders } from './services/preheat-agents.ts'
+import { createPreheats } from './services/preheats.ts'
 import { createPublications } from './services/publications.ts'
 import { createRegistryWatch } from './services/registry-watch.ts'
 import { createRegistrations } from './services/registrations.ts'
@@ -200,7 +204,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     log: log.child({ component: 'manifests' }),
   })
 
-  const access = createSeederAccess({ grants, manifests, upstream, random: Math.random, log: log.child({ component: 'access' }) })
+  const access = createSeederAccess({ grants, manifests, upstream, tickets, random: Math.random, log: log.child({ component: 'access' }) })
   const app = createHttpApp(log)
   const metrics = seederMetrics({ store, engine, blobs, budget, seeding, manifests })
   healthRoutes(app.fastify, () => links.filter(({ reachable }) => !reachable).map(({ tracker }) => `tracker ${tracker.host}:${tracker.port}`), metrics)
@@ -220,6 +224,18 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     live: engine.live,
     ...(advertiseIp === undefined ? {} : { advertiseIp }),
   })
+  const preheats = createPreheats({
+    manifests: reportImages(manifests, reports, log),
+    blobs,
+    store,
+    orders: createAgentOrders({ trackers: answering, http: seederHttp, tickets }),
+    clock,
+    random: Math.random,
+    log: log.child({ component: 'preheat' }),
+  })
+  const preheatParts = { preheats, registries, ids, nodeCredentials }
+  preheatRoutes(app.fastify, preheatParts)
+  harborRoutes(app.fastify, preheatParts, log)
   seedRoutes(app.fastify, seeds, secret)
   statsRoutes(app.fastify, { store, engine, blobs, seeding, nodeId })
 
@@ -236,6 +252,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     reports,
     onStop(() => seeding.stop()),
     onStop(() => blobs.stop()),
+    onStop(() => preheats.stop()),
     ...links,
     ...(options.watchRegistry ? [createRegistryWatch({ registry: registries.fallback, http: registryClient.http, log })] : []),
     backgroundTask(async (signal) => {

@@ -1,4 +1,4 @@
-import { BlobDescriptor, SignedRecord, UnitsLine } from '../common/api/blobs.ts'
+import { BlobDescriptor, SignedRecord, UnitsLine, TICKET_HEADER } from '../common/api/blobs.ts'
 import { parser } from '../common/api/schema.ts'
 import { PantalaError } from '../common/errors.ts'
 import { formatHostPort, type HostPort } from '../common/http/address.ts'
@@ -10,7 +10,6 @@ import type { Digest } from '../common/oci/digest.ts'
 import { appendVia } from '../common/oci/registry-via.ts'
 import type { Registry } from '../common/oci/registry.ts'
 import { unitCount, type ByteSpan } from '../common/store/units.ts'
-import { TICKET_HEADER } from './ticket.ts'
 
 /** The seeder answers when upstream has; a registry that needs longer is asked directly. */
 const OPEN_TIMEOUT_MS = 10_000
@@ -28,6 +27,8 @@ export interface Wanted {
   authorization?: string
   /** The client's `Via`. */
   via?: string
+  /** Shown instead of a credential. */
+  ticket?: string
   /** The manifest that lists it, where that is known: the seeder need not ask the registry for each blob of an image then. */
   manifest?: Digest
 }
@@ -58,7 +59,11 @@ export interface SeederClient {
 
 /** @param ownName - what this agent calls itself in `Via` */
 export function createSeederClient(http: HttpClient, ownName: string): SeederClient {
-  const passedOn = ({ authorization, via }: Wanted): Record<string, string> => ({ via: appendVia(via, ownName), ...(authorization === undefined ? {} : { authorization }) })
+  const passedOn = ({ authorization, via, ticket }: Wanted): Record<string, string> => ({
+    via: appendVia(via, ownName),
+    ...showing(ticket),
+    ...(authorization === undefined ? {} : { authorization }),
+  })
   const v2 = (seeder: HostPort, { registry, repository }: Wanted, path: string): string => {
     const url = new URL(`http://${formatHostPort(seeder)}/v2/${repository}/${path}`)
     url.searchParams.set('ns', registry.name)

@@ -2,8 +2,6 @@ import type { PublicKey } from '../common/api/cluster.ts'
 import { parser, Type } from '../common/api/schema.ts'
 import { verifyBytes, type SigningKey } from './record.ts'
 
-/** Carries a ticket in requests between parts. */
-export const TICKET_HEADER = 'pantala-ticket'
 /** A ticket is got anew whenever a blob is opened. */
 const LIFETIME_MS = 10 * 60 * 1000
 /** Clocks differ. */

@@ -4,18 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 /**
- * What `npm test` runs: ava over all test files; those named `*.full.test.ts` only with `PANTALA_TEST=full`,
- * those named `*.long.test.ts` alone and only with `PANTALA_TEST=long`. The last line of the
- * output has the counts.
+ * What `npm test` runs: ava over all test files; those named `*.full.test.ts` only with `PANTALA_TEST=full`. The last line of the output
+ * has the counts.
  */
 
 const root = new URL('..', import.meta.url).pathname
 const full = process.env['PANTALA_TEST'] === 'full'
-/** Nothing but what takes ten minutes and more. */
-const long = process.env['PANTALA_TEST'] === 'long'
 /** More would only wait for the machine's two cores, and starve programs that have time limits. */
 const CONCURRENCY = '2'
-const TEST_TIMEOUT = '10m'
+/** Longer than the fault matrix, which may be the last test that runs. */
+const TEST_TIMEOUT = '20m'
 
 interface Skip {
   test: string
@@ -24,7 +22,7 @@ interface Skip {
 
 const files: string[] = []
 for await (const file of glob('test/**/*.test.ts', { cwd: root })) {
-  if (file.endsWith('.long.test.ts') ? long : !long && (full || !file.endsWith('.full.test.ts'))) files.push(file)
+  if (full || !file.endsWith('.full.test.ts')) files.push(file)
 }
 files.sort()
 const notes = await mkdtemp(join(tmpdir(), 'pantala-test-run-'))

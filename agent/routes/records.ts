@@ -1,10 +1,10 @@
+import { TICKET_HEADER } from '../../common/api/blobs.ts'
 import { decodeRecord } from '../../common/api/record-codec.ts'
 import { ApiError, DigestText, Type } from '../../common/api/schema.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
 import { parseDigest, type Digest } from '../../common/oci/digest.ts'
 import type { Store } from '../../common/store/store.ts'
-import { TICKET_HEADER } from '../../swarm/ticket.ts'
 
 /**
  * `GET /v1/blobs/:digest/record`: peers relay the seeder's signed record, so that a blob outlives its seeders. That of a blob that is not

@@ -1,5 +1,8 @@
 import { ByteCount, DigestText, Hex40, Type, type Static } from './schema.ts'
 
+/** Carries a ticket in requests between parts. */
+export const TICKET_HEADER = 'pantala-ticket'
+
 /** `POST /v1/blobs/:digest/open`, with the client's own `Authorization` for upstream. */
 export const OpenBlobRequest = Type.Object({
   registry: Type.String({ minLength: 1, maxLength: 255 }),

@@ -10,6 +10,8 @@ export interface RegistryCaller {
   who: string
   /** The client's `Authorization` header as it came. */
   authorization?: string
+  /** A ticket of one of the cluster's seeders, if one came. */
+  ticket?: string
   /** Its `Via` header as it came: parts that have passed the request on. */
   via?: string
   /** Aborts when the client has left. */

@@ -1,3 +1,4 @@
+import { TICKET_HEADER } from '../api/blobs.ts'
 import { PantalaError } from '../errors.ts'
 import { createBufferPool } from '../http/buffer-pool.ts'
 import { headerValue } from '../http/client.ts'
@@ -108,9 +109,16 @@ async function sendBase({ headers }: FastifyRequest, reply: FastifyReply, { regi
 }
 
 async function callerOf(request: FastifyRequest, reply: FastifyReply, registry: Registry, { ids, nodeCredentials }: RegistryFrontOptions): Promise<RegistryCaller> {
-  const { via } = request.headers
+  const { via, [TICKET_HEADER]: shown } = request.headers
+  const ticket = typeof shown === 'string' ? { ticket: shown } : {}
   const authorization = await nodeCredentials.authorization(request.headers, registry)
-  return { signal: clientSignal(reply.raw), who: ids.of(authorization), ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) }
+  return {
+    signal: clientSignal(reply.raw),
+    who: ids.of(authorization),
+    ...ticket,
+    ...(authorization === undefined ? {} : { authorization }),
+    ...(via === undefined ? {} : { via }),
+  }
 }
 
 /** All `Accept` lines as one list (Docker and Podman send one line per type): Node joins them. */

@@ -1,4 +1,4 @@
-import { BlobDescriptor, OpenBlobRequest, UnitsQuery, type SignedRecord, type UnitsLine } from '../../common/api/blobs.ts'
+import { BlobDescriptor, OpenBlobRequest, UnitsQuery, type SignedRecord, type UnitsLine, TICKET_HEADER } from '../../common/api/blobs.ts'
 import { ApiError, DigestText, Type } from '../../common/api/schema.ts'
 import { describe, PantalaError } from '../../common/errors.ts'
 import type { HostPort } from '../../common/http/address.ts'
@@ -15,7 +15,6 @@ import type { Registries } from '../../common/oci/registry.ts'
 import { buildTorrent } from '../../swarm/metainfo.ts'
 import { infoOfRecord } from '../../swarm/record-info.ts'
 import { liveOfRecord } from '../../swarm/record-swarm.ts'
-import { TICKET_HEADER } from '../../swarm/ticket.ts'
 import type { SeederAsking } from '../services/access.ts'
 import { announceUrls, dialledHost } from '../services/announce-urls.ts'
 import type { Blobs, SeederBlob } from '../services/blobs.ts'
@@ -69,7 +68,9 @@ export function blobRoutes(app: FastifyInstance, options: BlobRoutesOptions): vo
       requireNoLoop(via, options.via)
       const asking = { registry, repository, digest, who: ids.of(authorization), ...(authorization === undefined ? {} : { authorization }), ...(via === undefined ? {} : { via }) }
       const { manifest } = request.body
-      await access.require({ ...asking, ...(manifest === undefined ? {} : { manifest: parseDigest(manifest) }) })
+      const shown = request.headers[TICKET_HEADER]
+      const ticket = typeof shown === 'string' ? { ticket: shown } : {}
+      await access.require({ ...asking, ...ticket, ...(manifest === undefined ? {} : { manifest: parseDigest(manifest) }) })
       const blob = await blobs.open(digest, asking)
       if (blob.state === 'spooling') throw lengthUnknown(digest)
       const signed = blob.state === 'complete' ? await record(digest) : undefined

@@ -7,6 +7,7 @@ import { ACCEPT_MANIFESTS } from '../../common/oci/media-types.ts'
 import type { UpstreamManifests } from '../../common/oci/registry-manifests.ts'
 import type { Upstream, UpstreamTarget } from '../../common/oci/upstream.ts'
 import type { Logger } from '../../common/log.ts'
+import type { Tickets } from './tickets.ts'
 import { decideRetry } from './retry-policy.ts'
 
 /** A runtime waits for the answer, and upstream may be silent. */
@@ -16,17 +17,19 @@ const ASK_MS = 5_000
 export interface SeederAsking extends Omit<BlobAsking, 'registry'>, UpstreamTarget {
   /** A manifest that is said to list it: upstream is asked once for this, not for each blob. */
   manifest?: Digest
+  ticket?: string
 }
 
 export interface SeederAccessOptions {
   grants: Grants
   manifests: Pick<UpstreamManifests, 'get'>
   upstream: Upstream
+  tickets: Pick<Tickets, 'holds'>
   random: () => number
   log: Logger
 }
 
-export function createSeederAccess({ grants, manifests, upstream, random, log }: SeederAccessOptions): BlobAccess<SeederAsking> {
+export function createSeederAccess({ grants, manifests, upstream, tickets, random, log }: SeederAccessOptions): BlobAccess<SeederAsking> {
   const listedIn = async (request: SeederAsking, digest: Digest): Promise<boolean> => {
     const signal = AbortSignal.timeout(ASK_MS)
     const answer = await manifests.get({ ...request, reference: { kind: 'digest', digest }, accept: ACCEPT_MANIFESTS, signal })
@@ -45,7 +48,7 @@ export function createSeederAccess({ grants, manifests, upstream, random, log }:
       }
     }
   }
-  return createBlobAccess({
+  const asked = createBlobAccess<SeederAsking>({
     grants,
     log,
     async ask(request) {
@@ -53,4 +56,7 @@ export function createSeederAccess({ grants, manifests, upstream, random, log }:
       return headPatiently(request)
     },
   })
+  return {
+    require: async (request) => (tickets.holds(request.ticket, request.digest) ? undefined : asked.require(request)),
+  }
 }

@@ -22,7 +22,7 @@ export type SeederBlob =
   | { state: 'complete'; length: number }
   | { state: 'arriving'; arrival: Arrival; live: LiveSwarm | undefined; published: Promise<SignedRecord> }
   /** On its way, and nobody knows its length: to be had by plain HTTP only. */
-  | { state: 'spooling'; spool: Spool }
+  | { state: 'spooling'; spool: Spool; published: Promise<void> }
 
 /** The seeder's blobs: from the store, or got from elsewhere, each at most once at a time. */
 export interface Blobs {
@@ -64,9 +64,9 @@ export function createBlobs({ store, publications, sourcing, log }: BlobsOptions
       const begun = performance.now()
       const started = await starting
       if (started.kind === 'spool') {
-        flight.blob = { state: 'spooling', spool: started.spool }
-        await started.done
-        await publications.publishStored(digest)
+        const published = started.done.then(() => publications.publishStored(digest))
+        flight.blob = { state: 'spooling', spool: started.spool, published }
+        await published
         return
       }
       const { arrival, live, done } = started

@@ -17,13 +17,13 @@ async function startWrongSeeder(t: Parameters<typeof startFakeRegistry>[0], leng
     }
     if (url === '/v1/cluster') {
       const key = createSigningKey().public
-      return json({ cluster: 'test', time: Date.now(), version: '0', seeders: [{ id: 'wrong', host, port: Number(port), key }], keys: [key], observed: host })
+      return json({ cluster: 'test', epoch: '0'.repeat(16), time: Date.now(), version: '0', seeders: [{ id: 'wrong', host, port: Number(port), key }], keys: [key], observed: host })
     }
     const digest = /sha256:[0-9a-f]{64}/.exec(url)?.[0] ?? ''
     if (url.endsWith('/open')) return json({ digest, length, unit: 131_072, generation: '0'.repeat(16), state: 'complete', access: 'public', trackers: [] })
     const [, first = '0', last = String(length - 1)] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? []
     if (/^\/v2\/.*\/blobs\//.test(url)) {
-      given.blobs++
+      if (request.method === 'GET') given.blobs++
       const body = Buffer.alloc(Number(last) + 1 - Number(first), 7)
       response.writeHead(206, { 'content-range': `bytes ${first}-${last}/${length}`, 'content-length': body.length }).end(body)
       return true
