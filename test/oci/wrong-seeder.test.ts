@@ -17,7 +17,15 @@ async function startWrongSeeder(t: Parameters<typeof startFakeRegistry>[0], leng
     }
     if (url === '/v1/cluster') {
       const key = createSigningKey().public
-      return json({ cluster: 'test', epoch: '0'.repeat(16), time: Date.now(), version: '0', seeders: [{ id: 'wrong', host, port: Number(port), key }], keys: [key], observed: host })
+      return json({
+        cluster: 'test',
+        epoch: '0'.repeat(16),
+        time: Date.now(),
+        version: '0',
+        seeders: [{ id: 'wrong', host, port: Number(port), key }],
+        keys: [key],
+        observed: host,
+      })
     }
     const digest = /sha256:[0-9a-f]{64}/.exec(url)?.[0] ?? ''
     if (url.endsWith('/open')) return json({ digest, length, unit: 131_072, generation: '0'.repeat(16), state: 'complete', access: 'public', trackers: [] })
