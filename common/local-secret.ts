@@ -11,6 +11,11 @@ export const SECRET_USER = 'pantala'
 const NAME = 'local-secret'
 const SECRET = /^[0-9a-f]{64}$/
 
+/** Whether a text has the form of a secret: that of another node, or of former times, goes nowhere either. */
+export function looksSecret(text: string): boolean {
+  return SECRET.test(text)
+}
+
 /** What only those know who may read a part's data folder: root, and the part itself. */
 export interface LocalSecret {
   readonly text: string

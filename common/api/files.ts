@@ -18,7 +18,8 @@ export const SeedSummary = Type.Object({
   name: Type.String(),
   length: ByteCount,
   digest: DigestText,
-  path: Type.String(),
+  /** Where it lies, for those who know the seeder's secret. */
+  path: Type.Optional(Type.String()),
   /** Milliseconds since 1970. */
   added: Type.Integer(),
 })

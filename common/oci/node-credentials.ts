@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { SECRET_HEADER, SECRET_USER, type LocalSecret } from '../local-secret.ts'
+import { looksSecret, SECRET_HEADER, SECRET_USER, type LocalSecret } from '../local-secret.ts'
 import { errorFields, type Logger } from '../log.ts'
 import type { CredentialStore } from './registry-credentials.ts'
 import type { BasicCredential, Registry } from './registry.ts'
@@ -34,8 +34,9 @@ export function createNodeCredentials({ secret, store, log }: NodeCredentialsOpt
   return {
     of,
     async authorization({ authorization, [SECRET_HEADER]: given }, registry) {
-      const knows = secret.matches(typeof given === 'string' ? given : undefined) || secret.matches(secretIn(authorization))
-      if (!knows) return authorization
+      const inBasic = secretIn(authorization)
+      const knows = secret.matches(typeof given === 'string' ? given : undefined) || secret.matches(inBasic)
+      if (!knows) return inBasic !== undefined && looksSecret(inBasic) ? undefined : authorization
       const credential = await of(registry)
       return credential && basicHeader(credential)
     },

@@ -1,5 +1,6 @@
 import { hasCode, PantalaError } from '../errors.ts'
 import { headerValue, redactUrl, type HttpClient, type HttpResponse } from '../http/client.ts'
+import { LruMap } from '../lru-map.ts'
 import { parseChallenge } from './challenge.ts'
 import type { Digest } from './digest.ts'
 import { basicHeader } from './node-credentials.ts'
@@ -7,6 +8,7 @@ import type { Registry } from './registry.ts'
 import type { TokenSource } from './token-source.ts'
 
 const MAX_REDIRECTS = 5
+const MAX_BASIC_ENDPOINTS = 1_000
 const REDIRECTS = new Set([301, 302, 303, 307, 308])
 
 /** A repository in a registry, and who asks for it. */
@@ -47,6 +49,9 @@ export function blobPath(digest: Digest): string {
 }
 
 export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream {
+  /** Endpoints that asked for Basic credentials: they need not ask again. */
+  const basicEndpoints = new LruMap<string, true>(MAX_BASIC_ENDPOINTS)
+
   const follow = async (first: string, registry: Registry, init: UpstreamRequest, authorization: string | undefined): Promise<HttpResponse> => {
     let url = first
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
@@ -78,13 +83,20 @@ export function createUpstream(http: HttpClient, tokens: TokenSource): Upstream 
         const key = { endpoint: target.registry.endpoint, repository: target.repository, basic }
         const passed = isBasic(target.authorization) ? undefined : target.authorization
         if (init.fresh) tokens.forget(key)
-        const first = passed ?? bearer(tokens.cached(key))
+        const asksBasic = basic !== undefined && basicEndpoints.get(key.endpoint) === true
+        const first = passed ?? (asksBasic ? basic : bearer(tokens.cached(key)))
         const response = await send(target, path, init, first)
         if (response.status !== 401 || passed !== undefined) return response
         const challenge = parseChallenge(headerValue(response.headers, 'www-authenticate'))
         if (challenge === undefined || (challenge.scheme === 'basic' && basic === undefined)) return response
+        if (challenge.scheme === 'basic') {
+          if (first === basic) return response
+          basicEndpoints.set(key.endpoint, true)
+          await response.discard()
+          return await send(target, path, init, basic)
+        }
         await response.discard()
-        if (challenge.scheme === 'basic') return await send(target, path, init, basic)
+        if (asksBasic) basicEndpoints.delete(key.endpoint)
         tokens.forget(key)
         const token = await tokens.fetch(key, challenge).catch((error: unknown) => {
           // whoever came without a credential hears where one is wanted

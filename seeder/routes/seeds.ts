@@ -14,14 +14,16 @@ const idParams = Type.Object({ id: Hex40 })
 /** `/v1/seeds`: files of this machine, managed from this machine only, by those who may read the seeder's data folder.
  * `/files/:id`: their plain download. */
 export function seedRoutes(app: FastifyInstance, seeds: Seeds, secret: LocalSecret): void {
+  const knowsSecret = ({ [SECRET_HEADER]: given }: FastifyRequest['headers']): boolean => secret.matches(typeof given === 'string' ? given : undefined)
   const requireSecret = ({ headers, socket }: FastifyRequest): void => {
     requireLocal(socket.remoteAddress ?? '')
-    const given = headers[SECRET_HEADER]
-    if (secret.matches(typeof given === 'string' ? given : undefined)) return
+    if (knowsSecret(headers)) return
     throw new PantalaError('SECRET_REQUIRED', `expected the seeder's secret in ${SECRET_HEADER}: it is in meta/keys/local-secret of its data folder`, { status: 401 })
   }
 
-  app.get('/v1/seeds', { schema: { response: { 200: SeedList } } }, async () => ({ seeds: seeds.list() }))
+  app.get('/v1/seeds', { schema: { response: { 200: SeedList } } }, async ({ headers }) => ({
+    seeds: seeds.list().map(({ path, ...told }) => (knowsSecret(headers) ? { ...told, path } : told)),
+  }))
 
   app.post<{ Body: SeedRequest }>('/v1/seeds', { schema: { body: SeedRequest, response: { 201: SeedSummary, default: ApiError } } }, async (request, reply) => {
     requireSecret(request)

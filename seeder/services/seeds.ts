@@ -31,28 +31,31 @@ export interface Seeds {
    * Hashes and publishes a file.
    * @throws {PantalaError} `BAD_PATH` (400), `FILE_UNREADABLE` (404), `FILE_EMPTY` (400), `FILE_CHANGED`
    */
-  add(path: string, options?: { onProgress?: HashProgress; signal?: AbortSignal }): Promise<SeedSummary>
-  list(): SeedSummary[]
-  get(id: string): SeedSummary | undefined
+  add(path: string, options?: { onProgress?: HashProgress; signal?: AbortSignal }): Promise<LocalSeed>
+  list(): LocalSeed[]
+  get(id: string): LocalSeed | undefined
   remove(id: string): Promise<boolean>
   record(digest: Digest): Promise<SignedRecord | undefined>
   /** Publishes again what was published before, except files that are gone or changed. */
   resume(signal: AbortSignal): Promise<void>
 }
 
+/** A seed, and where it lies. */
+export type LocalSeed = SeedSummary & { path: string }
+
 const SavedSeed = Type.Object({ path: Type.String(), mtimeMs: Type.Number(), added: Type.Integer(), record: Type.String() })
 type SavedSeed = Static<typeof SavedSeed>
 const parseSaved = parser(SavedSeed, 'saved seed')
 
 interface Seed {
-  summary: SeedSummary
+  summary: LocalSeed
   signed: SignedRecord
 }
 
 export function createSeeds({ cluster, meta, key, seeding, registrations, log }: SeedsOptions): Seeds {
   const seeds = new Map<InfoHash, Seed>()
 
-  const publish = async (path: string, signed: SignedRecord, added: number): Promise<SeedSummary> => {
+  const publish = async (path: string, signed: SignedRecord, added: number): Promise<LocalSeed> => {
     const { record } = signed
     const id = parseInfoHash(record.torrentId)
     const name = record.name ?? basename(path)

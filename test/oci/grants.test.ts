@@ -145,6 +145,26 @@ test('a new token costs one HEAD for a manifest that is here, and nothing is fet
   t.is(seen.filter((line) => line.startsWith('HEAD') && line.includes('/blobs/')).length, 0)
 })
 
+test('a seeder that has not seen the manifest asks upstream once for it, not for each layer', async (t) => {
+  const image = await privateImage(t)
+  const { base } = await startSeeder(t, image.registry.url, { engine: 'native' })
+  const opened = async (digest: string, manifest: string, headers: Record<string, string>): Promise<number> => {
+    const body = JSON.stringify({ registry: image.registry.place, repository: 'secret/app', manifest })
+    return (await fetch(`${base}/v1/blobs/${digest}/open`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body })).status
+  }
+  for (const digest of image.blobs) t.is(await opened(digest, image.manifest, OWNER), 200)
+  const seen = image.registry.seen.map(({ method, url, headers }) => `${method} ${url.split('/').at(-2)}${headers.authorization === undefined ? ', unasked' : ''}`)
+  t.is(seen.filter((line) => line.endsWith('manifests')).length, 1)
+  t.is(seen.filter((line) => line.endsWith('unasked')).length, 1, 'that it wants Basic credentials is learnt once')
+  t.deepEqual(
+    seen.filter((line) => line === 'HEAD blobs'),
+    [],
+  )
+  t.is(await opened(image.blobs[0] ?? '', image.manifest, OTHER), 401)
+  const another = image.registry.addManifest('library/app', 'v1', { schemaVersion: 2, mediaType: OCI_MANIFEST, layers: [] })
+  t.is(await opened(image.blobs[1] ?? '', another, OTHER), 401, 'a manifest that does not list it is no help')
+})
+
 test('whoever lost the right hears so after an hour; in an outage the last word holds for the grace, also after a restart', async (t) => {
   const image = await privateImage(t)
   const clock = testClock()

@@ -88,6 +88,8 @@ test('refusals are told as they are; configured credentials open what is private
   t.is(await asks({}), 401)
   t.is(await asks({ 'pantala-secret': '0'.repeat(64) }), 401)
   t.is(await asks({ 'pantala-secret': secret }), 200)
+  hub.seen.realm.length = 0
+  t.is(await asks({ authorization: `Basic ${Buffer.from(`pantala:${'0'.repeat(64)}`).toString('base64')}` }), 401, 'the secret of another node')
   t.is(await asks({ authorization: `Basic ${Buffer.from(`pantala:${secret}`).toString('base64')}` }), 200)
   t.is(await asks({}), 401, 'what the credential was let have is for nobody else')
   const owner = await startSeeder(t, 'https://index.docker.io', { registries: { 'docker.io': { ...entry, forEveryone: true } } })
