@@ -32,6 +32,8 @@ import { createPeerId } from '../swarm/peer-id.ts'
 import { createRecordFinder } from '../swarm/record-finder.ts'
 import { createSeederClient } from '../swarm/seeder-client.ts'
 import { createSeeding } from '../swarm/seeding.ts'
+import { createBrowserSeeding } from '../swarm/webtorrent/browser-seeding.ts'
+import type { InfoHash } from '../swarm/info-hash.ts'
 import { loadNodeId } from '../common/identity.ts'
 import { loadSigningKey } from './identity.ts'
 import { seederMetrics } from './metrics.ts'
@@ -140,7 +142,10 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     trackers: () => trackers,
     identity: { peerId, role: 'seeder', port: listenPort, addresses, name: hostname(), version: VERSION },
     post: postJson(trackerHttp),
-    onAnswer: ({ tracker, epoch }) => reports.heard(tracker, epoch),
+    onAnswer: ({ tracker, epoch }) => {
+      reports.heard(tracker, epoch)
+      browsers.heard(tracker, epoch)
+    },
     log: log.child({ component: 'announcer' }),
   })
   const reports: Reports = createReports({
@@ -153,7 +158,14 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
   const registrations = createRegistrations()
   const seeding = createSeeding({ store, engine, announcer, log })
   const publications = createPublications({ cluster, store, key, seeding, registrations, live: engine.live, log })
-  const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, log })
+  const browsers = createBrowserSeeding({
+    peerId,
+    trackers,
+    ...(options.uploadLimit === undefined ? {} : { uploadLimit: options.uploadLimit }),
+    log: log.child({ component: 'browsers' }),
+  })
+  const registered = (id: InfoHash): Promise<unknown> => Promise.all(links.map((link) => link.registered(id)))
+  const seeds = createSeeds({ cluster, meta: store.meta, key, seeding, registrations, browsers, registered, log })
   const budget = createConnectionBudget(Math.max(1, options.upstreamTotalConnections))
   const heartbeat = () => ({
     port: listenPort(),
@@ -251,6 +263,7 @@ export async function createSeeder(options: SeederOptions): Promise<Seeder> {
     announcer,
     reports,
     onStop(() => seeding.stop()),
+    browsers,
     onStop(() => blobs.stop()),
     onStop(() => preheats.stop()),
     ...links,

@@ -25,6 +25,7 @@ const DOORS: Record<string, readonly string[]> = {
   bencode: ['swarm/bencode.ts'],
   'create-torrent': ['swarm/create.ts'],
   webtorrent: ['swarm/webtorrent/client.ts'],
+  ws: ['tracker/websocket/front.ts'],
   'webtorrent/lib/peer.js': ['swarm/webtorrent/client.ts'],
   'bittorrent-tracker/client': ['swarm/foreign-tracker.ts'],
   preact: ['web/app/preact.ts'],

@@ -23,6 +23,7 @@ import { DIAL_BACK_MS } from './services/dial-back.ts'
 import { HISTORY_EVERY_MS } from './services/history.ts'
 import { createRateLimit } from './services/rate-limit.ts'
 import { createState } from './state.ts'
+import { createWebSocketFront } from './websocket/front.ts'
 import { createUdpFront } from './udp/front.ts'
 
 /** How often silent peers are looked for. */
@@ -77,9 +78,18 @@ export function createTracker(options: TrackerOptions): Tracker {
   eventRoutes(app.fastify, feed)
   options.pages?.(app.fastify)
 
+  const webSockets = createWebSocketFront({ server: app.fastify.server, announces, store, rateLimit, announceIntervalMs, log })
   const mux = createPortMux(listen, { http: app.serve })
   const udp = createUdpFront({ listen: () => mux.address, announces, store, rateLimit, clock, log, ...advertise })
-  const service = composeServices([onStop(() => peerHttp.close()), servePorts(app, [mux]), udp, feed, every(EXPIRE_EVERY_MS, state.expire), every(HISTORY_EVERY_MS, state.sample)])
+  const service = composeServices([
+    onStop(() => peerHttp.close()),
+    servePorts(app, [mux]),
+    webSockets,
+    udp,
+    feed,
+    every(EXPIRE_EVERY_MS, state.expire),
+    every(HISTORY_EVERY_MS, state.sample),
+  ])
   return {
     get address() {
       return mux.address

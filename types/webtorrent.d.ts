@@ -9,7 +9,8 @@ declare module 'webtorrent' {
 
   export interface ClientOptions {
     peerId: string
-    tracker: false
+    /** Browsers are found through a tracker's WebSocket; without servers of others that tell addresses (STUN) or relay (TURN). */
+    tracker: false | { rtcConfig: { iceServers: [] }; getAnnounceOpts: () => { numwant: number } }
     dht: false
     lsd: false
     utPex: false

@@ -28,7 +28,7 @@ export const TrackerStats = Type.Object({
   slowest: Type.Optional(Type.Object({ id: Hex40, name: Type.Optional(Type.String()), bytesPerSecond: Type.Integer() })),
   /** Steps down the ladder by rung and reason, since the tracker started; the most frequent. */
   falls: Type.Array(Type.Object({ rung: Type.String(), reason: Type.String(), count: Type.Integer() })),
-  announces: Type.Object({ http: Type.Integer(), udp: Type.Integer(), batch: Type.Integer(), refused: Type.Integer(), limited: Type.Integer() }),
+  announces: Type.Object({ http: Type.Integer(), udp: Type.Integer(), websocket: Type.Integer(), batch: Type.Integer(), refused: Type.Integer(), limited: Type.Integer() }),
 })
 export type TrackerStats = Static<typeof TrackerStats>
 

@@ -14,6 +14,7 @@ import { parseInfoHash, type InfoHash } from '../../swarm/info-hash.ts'
 import { PIECE_LENGTH } from '../../swarm/metainfo.ts'
 import type { SigningKey } from '../../swarm/record.ts'
 import type { Seeding } from '../../swarm/seeding.ts'
+import type { BrowserSeeding } from '../../swarm/webtorrent/browser-seeding.ts'
 import type { Registrations } from './registrations.ts'
 
 export interface SeedsOptions {
@@ -22,6 +23,10 @@ export interface SeedsOptions {
   key: SigningKey
   seeding: Seeding
   registrations: Registrations
+  /** Gives files to browsers; called once the trackers know the swarm. */
+  browsers: Pick<BrowserSeeding, 'add' | 'remove'>
+  /** Resolves when the trackers have been told of a swarm, or do not answer. */
+  registered: (id: InfoHash) => Promise<unknown>
   log: Logger
 }
 
@@ -52,7 +57,7 @@ interface Seed {
   signed: SignedRecord
 }
 
-export function createSeeds({ cluster, meta, key, seeding, registrations, log }: SeedsOptions): Seeds {
+export function createSeeds({ cluster, meta, key, seeding, registrations, browsers, registered, log }: SeedsOptions): Seeds {
   const seeds = new Map<InfoHash, Seed>()
 
   const publish = async (path: string, signed: SignedRecord, added: number): Promise<LocalSeed> => {
@@ -63,6 +68,7 @@ export function createSeeds({ cluster, meta, key, seeding, registrations, log }:
     seeds.set(id, { summary, signed })
     registrations.add(id, { kind: 'torrent', name, digest: record.digest, length: record.length, pieceLength: PIECE_LENGTH, access: 'public' })
     await seeding.add(record, fileUnits(path, record.length, PIECE_LENGTH))
+    void registered(id).then(() => seeds.has(id) && browsers.add(record, fileUnits(path, record.length, PIECE_LENGTH)))
     return summary
   }
 
@@ -112,7 +118,7 @@ export function createSeeds({ cluster, meta, key, seeding, registrations, log }:
       const [infoHash, { summary }] = found
       seeds.delete(infoHash)
       registrations.remove(infoHash)
-      await seeding.remove(parseDigest(summary.digest))
+      await Promise.all([seeding.remove(parseDigest(summary.digest)), browsers.remove(infoHash)])
       await meta.delete('seeds', id)
       return true
     },

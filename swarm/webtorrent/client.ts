@@ -17,11 +17,15 @@ export interface ClientLimits {
 /** The package wants a port to exist and refuses to dial it on 127.0.0.1; nobody listens on 1. */
 const NO_PORT = 1
 
-/** A client without trackers, discovery, encryption or a listening port: it knows only the peers that it is given. */
-export function createClient(peerId: string, limits: ClientLimits): Client {
+/** Peers are found by the announcer, or they are browsers that come through a tracker's WebSocket. */
+export type Discovery = 'none' | 'browsers'
+
+/** A client without discovery of its own, encryption or a listening port: it knows only the peers that it is given. */
+export function createClient(peerId: string, limits: ClientLimits, discovery: Discovery = 'none'): Client {
   const client = new WebTorrent({
     peerId,
-    tracker: false,
+    // browsers offer connections, nothing has to be offered to them
+    tracker: discovery === 'none' ? false : { rtcConfig: { iceServers: [] }, getAnnounceOpts: () => ({ numwant: 0 }) },
     dht: false,
     lsd: false,
     utPex: false,

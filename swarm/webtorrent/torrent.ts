@@ -10,9 +10,12 @@ import type { ChunkStore, Client, ParsedTorrent, Torrent } from './client.ts'
  */
 const UPLOAD_SLOTS = 4
 
-/** Adds a torrent to the client. What the storage has is believed without hashing it again. */
-export function addTorrent(client: Client, info: TorrentInfo, storage: UnitStorage, store: ChunkStore): Torrent {
-  const torrent = client.add(parsedTorrent(info), {
+/**
+ * Adds a torrent to the client. What the storage has is believed without hashing it again.
+ * @param announce - URLs of trackers, where the client itself talks to them
+ */
+export function addTorrent(client: Client, info: TorrentInfo, storage: UnitStorage, store: ChunkStore, announce: string[] = []): Torrent {
+  const torrent = client.add(parsedTorrent(info, announce), {
     preloadedStore: store,
     storeCacheSlots: 0,
     bitfield: presentUnits(storage, info.pieces.length / PIECE_HASH_BYTES),
@@ -35,7 +38,7 @@ export function torrentReady(torrent: Torrent, id: string): Promise<void> {
   })
 }
 
-function parsedTorrent(info: TorrentInfo): ParsedTorrent {
+function parsedTorrent(info: TorrentInfo, announce: string[]): ParsedTorrent {
   const hashes = Buffer.from(info.pieces).toString('hex')
   const pieces = Array.from({ length: info.pieces.length / PIECE_HASH_BYTES }, (_, i) => hashes.slice(i * 40, (i + 1) * 40))
   return {
@@ -44,7 +47,7 @@ function parsedTorrent(info: TorrentInfo): ParsedTorrent {
     infoBuffer: info.info,
     name: info.name,
     private: true,
-    announce: [],
+    announce,
     urlList: [],
     files: [{ path: info.name, name: info.name, length: info.length, offset: 0 }],
     length: info.length,

@@ -3,6 +3,7 @@ import BittorrentServer from 'bittorrent-tracker/server'
 import test from 'ava'
 import WebTorrent from 'webtorrent'
 import Peer from 'webtorrent/lib/peer.js'
+import { WebSocket, WebSocketServer } from 'ws'
 
 /** The packages ship no types: what types/ declares is compared with what is there. */
 
@@ -28,6 +29,13 @@ test('webtorrent has the members that its door uses', (t) => {
   t.truthy(client._connPool)
   t.truthy(client.throttleGroups)
   t.is(typeof Peer.createTCPIncomingPeer, 'function')
+})
+
+test('ws has the members that its door uses', (t) => {
+  const server = new WebSocketServer({ noServer: true, maxPayload: 1, perMessageDeflate: false, clientTracking: false })
+  for (const name of ['handleUpgrade', 'close'] as const) t.is(typeof server[name], 'function', name)
+  for (const name of ['send', 'ping', 'close', 'terminate'] as const) t.is(typeof WebSocket.prototype[name], 'function', name)
+  t.true('bufferedAmount' in WebSocket.prototype)
 })
 
 test('bittorrent-tracker has the members that its doors use', (t) => {

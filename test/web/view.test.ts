@@ -5,6 +5,8 @@ import { feedGraph, SIZE } from '../../web/app/view/feed-graph.ts'
 import { nodeLabels } from '../../web/app/view/labels.ts'
 import { applyProgress, columns, pieceBits, together } from '../../web/app/view/pieces.ts'
 import { fallText, shares } from '../../web/app/view/pull-words.ts'
+import { seederLink } from '../../web/app/view/seeder-link.ts'
+import { shellWord } from '../../web/app/view/shell-word.ts'
 import { isFile, swarmTitle } from '../../web/app/view/swarm-title.ts'
 import { joinSamples, latest, throughput } from '../../web/app/view/throughput.ts'
 
@@ -101,4 +103,23 @@ test('names of swarms, files and falls', (t) => {
     shares({ peer: 0, seeder: 0, upstream: 0 }).map(({ share }) => share),
     [0, 0, 0],
   )
+})
+
+test('files have a way over the seeder that registered them', (t) => {
+  const key = { id: '0'.repeat(16), spki: '' }
+  const seeders = [
+    { id: 'a', host: null, port: 8002, key },
+    { id: 'b', host: 'fd00::1', port: 8002, key },
+  ]
+  t.is(seederLink({ seeders }, 'a', 'id', 'tracker.example'), 'http://tracker.example:8002/files/id')
+  t.is(seederLink({ seeders }, 'b', 'id', 'tracker.example'), 'http://[fd00::1]:8002/files/id')
+  t.is(seederLink({ seeders }, 'a', 'id', '[::1]'), 'http://[::1]:8002/files/id')
+  t.is(seederLink({ seeders }, 'gone', 'id', 'tracker.example'), undefined)
+})
+
+test('names in command lines are one word', (t) => {
+  t.is(shellWord('model.bin'), 'model.bin')
+  t.is(shellWord('a b'), "'a b'")
+  t.is(shellWord("it's; rm -rf /"), "'it'\\''s; rm -rf /'")
+  t.is(shellWord('-rf'), "'-rf'")
 })

@@ -9,7 +9,7 @@ import type { PeerRecord } from './peer-records.ts'
 import type { PeerState, PeerStore } from './peer-store.ts'
 import type { SwarmRecord } from './swarms.ts'
 
-export type AnnounceKind = 'http' | 'udp' | 'batch'
+export type AnnounceKind = 'http' | 'udp' | 'websocket' | 'batch'
 
 export interface AnnounceInput {
   kind: AnnounceKind
@@ -33,6 +33,8 @@ export interface AnnounceResult {
 export interface AnnounceCounts {
   http: number
   udp: number
+  /** Browsers. */
+  websocket: number
   batch: number
   /** For want of a registration or of room. */
   refused: number
@@ -59,7 +61,7 @@ export interface AnnouncesOptions {
 }
 
 export function createAnnounces({ store, announceIntervalMs, clock, random = Math.random }: AnnouncesOptions): Announces {
-  const counts: AnnounceCounts = { http: 0, udp: 0, batch: 0, refused: 0, limited: 0 }
+  const counts: AnnounceCounts = { http: 0, udp: 0, websocket: 0, batch: 0, refused: 0, limited: 0 }
 
   const find = (id: string): SwarmRecord => {
     const swarm = store.swarms.get(id)

@@ -41,6 +41,7 @@ const PACKAGES: Readonly<Record<string, { package: string; file: string }>> = {
   'htm/preact': { package: 'htm', file: 'preact/index.module.js' },
   htm: { package: 'htm', file: 'dist/htm.module.js' },
   uplot: { package: 'uplot', file: 'dist/uPlot.esm.js' },
+  webtorrent: { package: 'webtorrent', file: 'dist/webtorrent.min.js' },
   'uplot/style': { package: 'uplot', file: 'dist/uPlot.min.css' },
 }
 
