@@ -6,6 +6,8 @@ import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
  */
 export interface Lab {
   addHost(link?: Link): LabHost
+  /** Runs a program where all links meet: the ports of the hosts are v0, v1, … there. */
+  spawnAtSwitch(command: string, args: readonly string[]): ChildProcess
   /** Takes everything away again. Idempotent. */
   remove(): void
 }
@@ -30,12 +32,14 @@ export interface LabOptions {
   tag: string
   /** The first two numbers of all addresses. */
   subnet: string
+  /** How TCP finds its rate; the machine's own way when left out. */
+  congestion?: string
 }
 
 /** What a link holds back at most before it drops, and lets through at once. */
 const QUEUE = ['burst', '64kb', 'latency', '50ms']
 
-export function createLab({ tag, subnet }: LabOptions): Lab {
+export function createLab({ tag, subnet, congestion }: LabOptions): Lab {
   const spaces = [tag]
   let count = 0
   ip('netns', 'add', tag)
@@ -54,6 +58,7 @@ export function createLab({ tag, subnet }: LabOptions): Lab {
       ip('-n', name, 'addr', 'add', `${address}/16`, 'dev', 'eth0')
       ip('-n', name, 'link', 'set', 'eth0', 'up')
       ip('-n', name, 'link', 'set', 'lo', 'up')
+      if (congestion !== undefined) ip('-n', name, 'route', 'replace', `${subnet}.0.0/16`, 'dev', 'eth0', 'congctl', congestion)
       if (mbit !== undefined) {
         const shape = ['root', 'tbf', 'rate', `${mbit}mbit`, ...QUEUE]
         run('tc', ['-n', name, 'qdisc', 'add', 'dev', 'eth0', ...shape])
@@ -62,6 +67,7 @@ export function createLab({ tag, subnet }: LabOptions): Lab {
       const inside = (command: string, args: readonly string[]): [string, string[]] => ['ip', ['netns', 'exec', name, command, ...args]]
       return { name, ip: address, inside, spawn: (command, args, stderr) => spawn(...inside(command, args), { stdio: ['pipe', 'pipe', stderr ?? 'inherit'] }) }
     },
+    spawnAtSwitch: (command, args) => spawn('ip', ['netns', 'exec', tag, command, ...args], { stdio: ['pipe', 'pipe', 'inherit'] }),
     remove() {
       for (const name of spaces.splice(0)) spawnSync('ip', ['netns', 'del', name])
     },

@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createStage, type Source, type Stage } from './stage.ts'
 
@@ -14,9 +15,13 @@ const { values } = parseArgs({
     /** Images: sizes of their layers in KiB, images apart by semicolons. */
     images: { type: 'string', default: '1024;65536,24576,8192,4096' },
     runs: { type: 'string', default: '3' },
+    /** How TCP finds its rate; cubic is what Linux has where nobody chose another. */
+    tcp: { type: 'string', default: 'cubic' },
     keep: { type: 'string' },
     /** Blobs up to this size come from the seeder by HTTP; the agents' default when left out. */
     'small-blob': { type: 'string' },
+    /** A folder for what went over each link during each pull, JSON. */
+    trace: { type: 'string' },
   },
 })
 const mbit = Number(values.mbit)
@@ -35,16 +40,19 @@ async function measure(stage: Stage, nodes: readonly number[], layerSizes: reado
   await stage.upstream.addImage(tag, layerSizes)
   if (way === 'warm') await stage.warm(tag)
   const source: Source = way === 'direct' ? 'registry' : 'agent'
-  return Math.max(...(await stage.pull(nodes, tag, source)).map(({ ms }) => ms))
+  const traffic = values.trace === undefined ? undefined : stage.watch()
+  const pulled = await stage.pull(nodes, tag, source)
+  await traffic?.keep(join(values.trace ?? '', `${tag}.json`), { pulled, until: Date.now() })
+  return Math.max(...pulled.map(({ ms }) => ms))
 }
 
 const counts = values.nodes.split(',').map(Number)
 const images = values.images.split(';').map((sizes) => sizes.split(',').map((kib) => Number(kib) * 1024))
 const smallBlob = values['small-blob']
 const agentFlags = smallBlob === undefined ? [] : ['--small-blob', smallBlob]
-const stage = await createStage({ nodes: Math.max(...counts), mbit, agentFlags, ...(values.keep === undefined ? {} : { keep: values.keep }) })
+const stage = await createStage({ nodes: Math.max(...counts), mbit, congestion: values.tcp, agentFlags, ...(values.keep === undefined ? {} : { keep: values.keep }) })
 try {
-  console.log(`${mbit} Mbit/s each way everywhere; medians of ${values.runs}; ${cpus().length} cores, Node ${process.versions.node}`)
+  console.log(`${mbit} Mbit/s each way everywhere; medians of ${values.runs}; ${values.tcp}, ${cpus().length} cores, Node ${process.versions.node}`)
   for (const count of counts) {
     const nodes = Array.from({ length: count }, (_, index) => index)
     for (const layerSizes of images) {

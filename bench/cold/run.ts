@@ -1,4 +1,5 @@
 import { cpus } from 'node:os'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { createStage, coreSeconds, type Pulled, type Stage } from './stage.ts'
 
@@ -14,9 +15,13 @@ const { values } = parseArgs({
     /** Sizes of the layers, KiB. */
     layers: { type: 'string', default: '32768,32768,32768,512,64,4' },
     runs: { type: 'string', default: '3' },
+    /** How TCP finds its rate; cubic is what Linux has where nobody chose another. */
+    tcp: { type: 'string', default: 'cubic' },
     /** Pulls without us. */
     direct: { type: 'string', default: '0' },
     keep: { type: 'string' },
+    /** A folder for what went over each link during each pull, JSON. */
+    trace: { type: 'string' },
     /** For the processes of the product, apart by blanks; see the logs in the kept folder. */
     'node-flags': { type: 'string', default: '' },
   },
@@ -42,10 +47,12 @@ async function measure(stage: Stage, tag: string, source: 'agent' | 'registry'):
   const bound = size / ((mbit * 1e6) / 8)
   const blobBytes = stage.upstream.blobBytes()
   const before = { cpu: await stage.cpu(), cores: await coreSeconds() }
+  const traffic = values.trace === undefined ? undefined : stage.watch()
   const pulled = await stage.pull(nodes, tag, source, async () => {
     before.cpu = await stage.cpu()
     before.cores = await coreSeconds()
   })
+  await traffic?.keep(join(values.trace ?? '', `${tag}.json`), { pulled, until: Date.now() })
   const seconds = pulled.map(({ ms }) => ms / 1000)
   const last = Math.max(...seconds)
   const cores = (await coreSeconds()).map((used, core) => (used - (before.cores[core] ?? 0)) / last)
@@ -83,11 +90,17 @@ function origins(pulled: readonly Pulled[], size: number): string {
   return `from ${shares.join(', ')}`
 }
 
-const stage = await createStage({ nodes: count, mbit, nodeFlags: values['node-flags'].split(' ').filter(Boolean), ...(values.keep === undefined ? {} : { keep: values.keep }) })
+const stage = await createStage({
+  nodes: count,
+  mbit,
+  congestion: values.tcp,
+  nodeFlags: values['node-flags'].split(' ').filter(Boolean),
+  ...(values.keep === undefined ? {} : { keep: values.keep }),
+})
 try {
   const mib = layerSizes.reduce((sum, size) => sum + size, 0) / 1048576
   console.log(
-    `${count} nodes, ${mbit} Mbit/s each way everywhere, an image of ${layerSizes.length} layers, ${mib.toFixed(1)} MiB; ${cpus().length} cores, Node ${process.versions.node}`,
+    `${count} nodes, ${mbit} Mbit/s each way everywhere, an image of ${layerSizes.length} layers, ${mib.toFixed(1)} MiB; ${values.tcp}, ${cpus().length} cores, Node ${process.versions.node}`,
   )
   const outcomes: Outcome[] = []
   for (let run = 0; run < Number(values.runs); run++) outcomes.push(await measure(stage, `cold-${run}`, 'agent'))

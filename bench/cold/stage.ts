@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { createLab, type LabHost } from '../network.ts'
 import { endChild, ReportingChild } from '../reporting-child.ts'
+import { watchTraffic, type Traffic } from '../traffic.ts'
 import { REPOSITORY, startUpstream, type UpstreamRegistry } from './upstream.ts'
 
 const MAIN = join(import.meta.dirname, '..', '..', 'cli', 'main.ts')
@@ -47,6 +48,8 @@ export interface Stage {
   warm(tag: string): Promise<void>
   /** Processor seconds of the agents so far, and of the supernode. */
   cpu(): Promise<{ agents: number; supernode: number; registry: number }>
+  /** What goes over the links: the registry's, the supernode's, those of the nodes. */
+  watch(): Traffic
   remove(): Promise<void>
 }
 
@@ -54,6 +57,8 @@ export interface StageOptions {
   nodes: number
   /** Megabits a second each way of every link. */
   mbit: number
+  /** Of TCP: `cubic`, `bbr`; the machine's own when left out. */
+  congestion?: string
   agentFlags?: readonly string[]
   /** For the Node processes of the product: `--cpu-prof`, `--trace-gc`. What they print goes to the logs. */
   nodeFlags?: readonly string[]
@@ -61,9 +66,9 @@ export interface StageOptions {
   keep?: string
 }
 
-export async function createStage({ nodes: count, mbit, agentFlags = [], nodeFlags = [], keep }: StageOptions): Promise<Stage> {
+export async function createStage({ nodes: count, mbit, congestion, agentFlags = [], nodeFlags = [], keep }: StageOptions): Promise<Stage> {
   const dir = keep ?? (await mkdtemp(join(tmpdir(), 'pantala-cold-')))
-  const lab = createLab({ tag: `pc${process.pid}`, subnet: '10.78' })
+  const lab = createLab({ tag: `pc${process.pid}`, subnet: '10.78', ...(congestion === undefined ? {} : { congestion }) })
   const children: ChildProcess[] = []
   const remove = async (): Promise<void> => {
     for (const signal of SIGNALS) process.removeListener(signal, giveUp)
@@ -119,6 +124,7 @@ export async function createStage({ nodes: count, mbit, agentFlags = [], nodeFla
         const used = await Promise.all(agents.map(cpuSeconds))
         return { agents: used.reduce((sum, each) => sum + each, 0), supernode: await cpuSeconds(supernode), registry: await cpuSeconds(upstream.child) }
       },
+      watch: () => watchTraffic((command, args) => lab.spawnAtSwitch(command, args)),
       remove,
     }
   } catch (error) {

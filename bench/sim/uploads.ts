@@ -57,7 +57,7 @@ export class Uploads {
     const { now } = this.#world.queue
     const window = link.window(this.#world.scenario.tuning.peerDelay)
     const credit = window.acknowledged(bytes, now, at)
-    if (credit > 0) self.total.acknowledged(credit, window.roundTrip, now)
+    if (credit > 0) self.total.acknowledged(credit, window.unqueued, now)
     this.#pump(self)
   }
 

@@ -50,8 +50,8 @@ export const OPTIONS = {
 
   'auth.outageGrace': { kind: 'duration', default: '24h', description: 'How long a credential that a registry has accepted holds while that registry cannot be asked' },
 
-  'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob' },
-  'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs' },
+  'upstream.connections': { kind: 'count', default: '4', min: '1', description: 'Parallel requests to the registry for one blob, at most' },
+  'upstream.totalConnections': { kind: 'count', default: '64', min: '1', description: 'Requests to registries for blobs at a time, over all blobs, at most' },
 
   'limits.connections': { kind: 'count', default: '200', min: '1', description: 'Connections to peers' },
   'limits.upload': { kind: 'size', description: 'Bytes a second sent to peers; unlimited when unset' },

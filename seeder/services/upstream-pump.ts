@@ -24,9 +24,14 @@ export async function pumpFromUpstream(init: PumpInit, first: OpenedStream | und
     plain = end.kind === 'whole'
     opened = end.kind === 'whole' ? end.opened : undefined
   }
-  while (partial.missing > 0) {
-    await oneStream(init, streams, opened, plain)
-    opened = undefined
+  const leave = streams.enter()
+  try {
+    while (partial.missing > 0) {
+      await oneStream(init, streams, opened, plain)
+      opened = undefined
+    }
+  } finally {
+    leave()
   }
   // an empty blob
   await opened?.stream.discard()

@@ -32,9 +32,16 @@ export interface UpstreamStreams {
   open(part: BlobPart | undefined, cut: AbortController): Promise<OpenedStream>
   /**
    * Takes a body to its end, so that its connection can be used again, and stores its units.
+   * @param onBytes - called every now and then while bytes come
    * @throws {PantalaError} `UPSTREAM_SHORT` when it ends before `end`; what the body and the store throw
    */
-  drain(opened: OpenedStream, assembler: UnitAssembler, end: number): Promise<void>
+  drain(opened: OpenedStream, assembler: UnitAssembler, end: number, onBytes?: () => void): Promise<void>
+  /** See {@link ConnectionBudget.enter}. */
+  enter(): () => void
+  /** See {@link ConnectionBudget.wantsMore}. */
+  readonly wantsMore: boolean
+  /** See {@link ConnectionBudget.hasTooMany}. */
+  readonly hasTooMany: boolean
   /**
    * Waits before the next attempt.
    * @param fruitless - attempts in a row, this one included, that brought no byte
@@ -60,7 +67,14 @@ export function createUpstreamStreams(init: StreamsInit, signal: AbortSignal): U
         throw error
       }
     },
-    async drain({ stream, release }, assembler, end) {
+    enter: () => budget.enter(),
+    get wantsMore() {
+      return budget.wantsMore
+    },
+    get hasTooMany() {
+      return budget.hasTooMany
+    },
+    async drain({ stream, release }, assembler, end, onBytes = () => {}) {
       try {
         let at = stream.start
         let yieldAt = at + TURN_BYTES
@@ -71,6 +85,7 @@ export function createUpstreamStreams(init: StreamsInit, signal: AbortSignal): U
           if (at > end) break
           if (at < yieldAt) continue
           yieldAt = at + TURN_BYTES
+          onBytes()
           await turn()
         }
       } finally {

@@ -1,7 +1,8 @@
 /**
  * How much may be on its way from us, so that queues in our uplink and in front of the receivers stay short: what waits in a
  * queue can neither be cancelled nor be served in a better order, and short buffers lose it. By the delay on the way there, as in
- * LEDBAT (RFC 6817), for each peer; by the highest rate of late for all together. Peers of ours acknowledge what they receive. Pure.
+ * LEDBAT (RFC 6817), for each peer; by the highest rate of late for all together. Peers of ours acknowledge what they receive. The time
+ * that acknowledgements take, behind what the receiver sends and what comes to us from others, is no queue of ours. Pure.
  */
 
 const TARGET_DELAY_MS = 60
@@ -16,8 +17,10 @@ const MIN_TOTAL_BYTES = 128 * 1024
 const RATE_INTERVAL_MS = 100
 /** What is left of the highest rate after an interval without anything faster. */
 const RATE_DECAY = 0.99
-/** Weight of a new sample in the mean of the least delays. */
+/** Weight of a new sample in the mean of the round trips without our own queue. */
 const BASE_WEIGHT = 0.1
+/** No longer round trip is believed: how long its answers took is for a peer alone to say. */
+const MAX_BASE_MS = 500
 
 /** The least delay of late. */
 class LeastDelay {
@@ -46,7 +49,7 @@ export class PeerWindow {
   #inFlight = 0
   #counted = 0
   readonly #way = new LeastDelay()
-  readonly #roundTrip = new LeastDelay()
+  #unqueued = Number.NaN
   readonly #sent: { bytes: number; at: number }[] = []
 
   /** @param target - queueing delay that is aimed at, milliseconds */
@@ -63,9 +66,9 @@ export class PeerWindow {
     return this.#inFlight < this.#size
   }
 
-  /** The least of late, milliseconds; infinite until something was acknowledged. */
-  get roundTrip(): number {
-    return this.#roundTrip.value
+  /** The last round trip without what it waited on the way there, milliseconds; NaN until something was acknowledged. */
+  get unqueued(): number {
+    return this.#unqueued
   }
 
   sent(bytes: number, now: number): void {
@@ -105,8 +108,8 @@ export class PeerWindow {
       this.#sent.shift()
     }
     if (sentAt !== undefined) {
-      this.#roundTrip.add(now - sentAt, now)
       this.#measured(at - sentAt, taken, full, now)
+      this.#unqueued = Math.max(0, now - at + this.#way.value)
     }
     const credit = Math.min(taken, this.#counted)
     this.#counted -= credit
@@ -161,11 +164,12 @@ export class TotalWindow {
     this.#waiting.add(go)
   }
 
-  /** @param base - the peer's least delay, milliseconds */
-  acknowledged(bytes: number, base: number, now: number): void {
+  /** @param unqueued - see {@link PeerWindow.unqueued} */
+  acknowledged(bytes: number, unqueued: number, now: number): void {
     this.#inFlight -= bytes
     this.#arrived += bytes
-    if (Number.isFinite(base)) this.#base = this.#base === 0 ? base : this.#base + (base - this.#base) * BASE_WEIGHT
+    const base = Math.min(unqueued, MAX_BASE_MS)
+    if (!Number.isNaN(base)) this.#base = this.#base === 0 ? base : this.#base + (base - this.#base) * BASE_WEIGHT
     const elapsed = now - this.#interval
     if (elapsed >= RATE_INTERVAL_MS) {
       const intervals = elapsed / RATE_INTERVAL_MS

@@ -107,7 +107,7 @@ export class Uploader {
     const now = this.#options.now()
     const shut = !peer.window.room
     const credit = peer.window.acknowledged(bytes, now, at)
-    if (credit > 0) this.#options.window.acknowledged(credit, peer.window.roundTrip, now)
+    if (credit > 0) this.#options.window.acknowledged(credit, peer.window.unqueued, now)
     if (credit > 0 || shut) this.pump()
   }
 

@@ -98,6 +98,7 @@ async function send(
         response.destroy()
         return
       }
+      if (at + CHUNK_BYTES >= body.length) break
       if (host.pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, host.pauseMs))
       else await turn()
     }

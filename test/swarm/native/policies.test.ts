@@ -136,19 +136,50 @@ test('what is on its way to a peer grows while its delay stays short, and shrink
   t.true(grown > 4 * first, `${first} ${grown}`)
   for (let round = 0; round < 10; round++) deliver(200)
   t.true(deliver(200) < grown / 4)
-  t.is(window.roundTrip, 5)
+  t.is(window.unqueued, 5, 'what waits on the way there is our own queue')
 })
 
 test('a part of a block that is acknowledged counts', (t) => {
   const window = new PeerWindow()
   window.sent(128 * 1024, 0)
   t.is(window.acknowledged(32 * 1024, 7, 7), 32 * 1024)
-  t.is(window.roundTrip, 7)
+  t.is(window.unqueued, 7)
   const total = new TotalWindow()
   total.sent(1000)
-  total.acknowledged(1000, Infinity, 10)
+  total.acknowledged(1000, Number.NaN, 10)
   t.true(total.room)
   t.true(Number.isFinite(total.size))
+})
+
+test('acknowledgements that come late hold up nothing: the way back is no queue of ours', (t) => {
+  const RATE = 12_500
+  const BACK_MS = 70
+  const peer = new PeerWindow()
+  const total = new TotalWindow()
+  const acks: { bytes: number; at: number; due: number }[] = []
+  let free = 0
+  let delivered = 0
+  const run = (from: number, until: number): number => {
+    const before = delivered
+    for (let now = from; now < until; now++) {
+      for (let ack = acks[0]; ack && ack.due <= now; ack = acks[0]) {
+        acks.shift()
+        total.acknowledged(peer.acknowledged(ack.bytes, now, ack.at), peer.unqueued, now)
+        delivered += ack.bytes
+      }
+      while (peer.room && total.room) {
+        peer.sent(16384, now)
+        total.sent(16384)
+        free = Math.max(free, now) + 16384 / RATE
+        acks.push({ bytes: 16384, at: free + 1, due: free + 1 + (now < 1_000 ? 1 : BACK_MS) })
+      }
+    }
+    return (delivered - before) / (until - from) / RATE
+  }
+  run(0, 1_000)
+  const later = run(1_000, 8_000)
+  t.true(later > 0.95, `the link is used: ${later}`)
+  t.true(total.size / RATE < 60 + BACK_MS + 20, 'and its queue stays short')
 })
 
 test('all windows together follow the rate that was reached, and forget who has gone or stalled', (t) => {
