@@ -154,6 +154,6 @@ test('when nobody waiting may read it any more, the answer is cut and says nothi
   const seeder = await startSeeder(t, 'https://index.docker.io', hubAs(hub))
   await t.throwsAsync(pull(seeder, digest), { message: 'terminated' })
   // the answer is cut before what there was is removed
-  await eventually(() => seeder.store.partial(digest as never) === undefined)
+  await eventually('the partial blob is removed', async () => seeder.store.partial(digest as never) === undefined)
   t.deepEqual(seeder.store.list(), [])
 })
