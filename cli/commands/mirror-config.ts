@@ -1,6 +1,7 @@
 import type { RegistriesSettings } from '../../common/config/registries.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { HostPort } from '../../common/http/address.ts'
+import { readLocalSecret } from '../../common/local-secret.ts'
 import { registryName } from '../../common/oci/registry.ts'
 import type { Command } from '../command.ts'
 import { EXIT } from '../exit-codes.ts'
@@ -20,8 +21,9 @@ export const mirrorConfigCommand: Command = {
   name: 'mirror-config',
   usage: `${RUNTIMES.join('|')} [--write] [FLAGS]`,
   summary: "Prints what a runtime's configuration must say so that it pulls through the agent, or writes it.",
-  settings: { mirror: ['agent.listen'], registry: ['agent.registry'] },
+  settings: { mirror: ['agent.listen'], registry: ['agent.registry'], data: ['agent.data'] },
   own: {
+    secret: { description: "For containerd: with the agent's secret (from its data folder), so that credentials of its configuration serve this runtime" },
     write: { description: 'Write the file: merged with what is there, which is kept beside it; refused where it is not understood' },
     file: { value: 'PATH', description: "The file to write, instead of the runtime's usual one" },
     registries: {
@@ -31,10 +33,11 @@ export const mirrorConfigCommand: Command = {
   },
   positionals: [1, 1],
   async run(context) {
-    const { settings, registries } = await loadSettings(context)
+    const { settings, registries, dataFolder } = await loadSettings(context)
     const { own, positionals } = context
     const names = own.get('registries')?.split(',') ?? usualRegistries(registries, settings['agent.registry'])
-    const target = targetFor(positionals[0] ?? '', reachable(settings['agent.listen']), [...new Set(names.map((name) => registryName(name.trim())))])
+    const secret = own.has('secret') ? await readLocalSecret(dataFolder('agent.data')) : undefined
+    const target = targetFor(positionals[0] ?? '', secret, reachable(settings['agent.listen']), [...new Set(names.map((name) => registryName(name.trim())))])
     if (!own.has('write')) {
       process.stdout.write(target.merge(undefined))
       say([`goes into ${own.get('file') ?? target.file}; --write writes it`, ...target.notes])
@@ -42,7 +45,7 @@ export const mirrorConfigCommand: Command = {
     }
     const file = own.get('file') ?? target.file
     await target.check(file)
-    const written = await rewriteFile(file, (existing) => target.merge(existing), new Date())
+    const written = await rewriteFile(file, (existing) => target.merge(existing), new Date(), target.mode)
     if (written.kind === 'unchanged') process.stdout.write(`${file}: nothing has to change\n`)
     else process.stdout.write(`${file}: written${written.kind === 'changed' ? `; what was there is in ${written.backup}` : ''}\n`)
     say(target.notes)
@@ -50,12 +53,15 @@ export const mirrorConfigCommand: Command = {
   },
 }
 
-function targetFor(runtime: string, mirror: HostPort, registries: readonly string[]): MirrorTarget {
+function targetFor(runtime: string, secret: string | undefined, mirror: HostPort, registries: readonly string[]): MirrorTarget {
+  if (secret !== undefined && runtime !== 'containerd') {
+    throw new PantalaError('USAGE', '--secret is for containerd: Podman and CRI-O keep it in auth.json (docs/security.md), Docker cannot send it', { status: 400 })
+  }
   switch (runtime) {
     case 'docker':
       return dockerTarget(mirror)
     case 'containerd':
-      return containerdTarget(mirror)
+      return containerdTarget(mirror, secret)
     case 'crio':
     case 'podman':
       return containersTarget(runtime, mirror, registries)

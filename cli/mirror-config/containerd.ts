@@ -17,22 +17,32 @@ const KNOWN_LINES = [
   /^\s*[A-Za-z0-9-]+\s*=\s*("[^"]*"|\["[^"]*"\])\s*(#.*)?$/,
 ]
 
-/** containerd's `hosts.toml` for every registry that has none of its own: the mirror is asked first, hosts that are there after it. */
-export function containerdTarget(mirror: HostPort): MirrorTarget {
-  const table = `[host."http://${formatHostPort(mirror)}"]`
+/**
+ * containerd's `hosts.toml` for every registry that has none of its own: the mirror is asked first, hosts that are there after it.
+ * @param secret - the agent's, sent with each request, so that the credentials of its configuration serve this runtime
+ */
+export function containerdTarget(mirror: HostPort, secret?: string): MirrorTarget {
+  const host = `host."http://${formatHostPort(mirror)}"`
+  const table = `[${host}]`
+  const header = secret === undefined ? [] : [`  [${host}.header]`, `    Pantala-Secret = "${secret}"`]
+  const lacks = (lines: readonly string[]): boolean => header.length > 0 && !lines.includes(header[1] ?? '')
   return {
     file: FILE,
+    ...(secret === undefined ? {} : { mode: 0o600 }),
     merge(existing) {
-      if (existing === undefined || existing.trim() === '') return `${table}\n${CAPABILITIES}\n`
+      if (existing === undefined || existing.trim() === '') return `${[table, CAPABILITIES, ...header].join('\n')}\n`
       const lines = existing.split('\n')
       const strange = lines.findIndex((line) => !KNOWN_LINES.some((known) => known.test(line)))
       if (strange >= 0) throw new PantalaError('CONFIG_INVALID', `line ${strange + 1} is not understood: add the mirror by hand, before other hosts`, { status: 400 })
-      if (lines.some((line) => line.trim().startsWith(table))) return existing
+      if (lines.some((line) => line.trim().startsWith(table))) {
+        if (lacks(lines)) throw new PantalaError('CONFIG_INVALID', `it has the mirror already: add the lines of mirror-config without --write to ${table} by hand`, { status: 400 })
+        return existing
+      }
       const first = lines.findIndex((line) => line.trim().startsWith('[host.'))
       const at = first < 0 ? lines.length : first
       const before = lines.slice(0, at)
       const gap = before.length > 0 && before.at(-1)?.trim() !== '' ? [''] : []
-      return [...before, ...gap, table, CAPABILITIES, '', ...lines.slice(at)].join('\n')
+      return [...before, ...gap, table, CAPABILITIES, ...header, '', ...lines.slice(at)].join('\n')
     },
     async check(file) {
       const own = await ownHosts(dirname(dirname(file)))

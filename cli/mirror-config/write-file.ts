@@ -7,10 +7,11 @@ export type Written = { kind: 'unchanged' } | { kind: 'created' } | { kind: 'cha
 
 /**
  * Replaces a configuration file as a whole: a reader finds the old one or the new one. What was there is kept beside it.
+ * @param mode - its permissions, where they matter; else as they are, or 0644
  * @param change - makes the new text from the old one; undefined where there is no file
  * @throws {PantalaError} `TARGET_UNWRITABLE`, and what `change` throws with the file's name before it
  */
-export async function rewriteFile(path: string, change: (existing: string | undefined) => string, now: Date): Promise<Written> {
+export async function rewriteFile(path: string, change: (existing: string | undefined) => string, now: Date, mode?: number): Promise<Written> {
   // a link stays a link
   const file = await realpath(path).catch(() => path)
   try {
@@ -23,7 +24,7 @@ export async function rewriteFile(path: string, change: (existing: string | unde
     await mkdir(dirname(file), { recursive: true })
     const backup = `${file}.${now.toISOString().replaceAll(/[:.]/g, '-')}.bak`
     if (existing !== undefined) await copyFile(file, backup)
-    await replace(file, text, existing === undefined ? 0o644 : (await stat(file)).mode & 0o777)
+    await replace(file, text, mode ?? (existing === undefined ? 0o644 : (await stat(file)).mode & 0o777))
     return existing === undefined ? { kind: 'created' } : { kind: 'changed', backup }
   } catch (error) {
     if (error instanceof PantalaError) throw error
@@ -36,7 +37,7 @@ export async function rewriteFile(path: string, change: (existing: string | unde
 async function replace(file: string, text: string, mode: number): Promise<void> {
   const draft = `${file}.${randomBytes(4).toString('hex')}.draft`
   try {
-    await writeFile(draft, text, { flag: 'wx' })
+    await writeFile(draft, text, { flag: 'wx', mode: mode & 0o600 })
     await chmod(draft, mode)
     await rename(draft, file)
   } catch (error) {

@@ -36,6 +36,27 @@ test('containerd: the mirror comes before other hosts; what is not understood is
   for (const bad of ['[[host]]\nurl = "x"', 'server = """\nx"""', '[host."https://a"]\n  capabilities = [\n  "pull"]']) t.throws(() => merge(bad), { code: 'CONFIG_INVALID' }, bad)
 })
 
+test("containerd with the agent's secret: the header is written, for its owner's eyes; a mirror that lacks it is not passed over", async (t) => {
+  const data = await temporaryFolder(t)
+  const secret = 'a'.repeat(64)
+  await mkdir(join(data, 'meta', 'keys'), { recursive: true })
+  await writeFile(join(data, 'meta', 'keys', 'local-secret'), secret)
+  const file = join(data, 'certs.d', '_default', 'hosts.toml')
+  const write = () => pantala(t, ['mirror-config', 'containerd', '--secret', '--data', data, '--write', '--file', file])
+  const first = await write()
+  t.is(first.code, 0, first.stderr)
+  t.false(first.stdout.includes(secret))
+  t.is(
+    await readFile(file, 'utf8'),
+    `[host."http://127.0.0.1:65001"]\n  capabilities = ["pull", "resolve"]\n  [host."http://127.0.0.1:65001".header]\n    Pantala-Secret = "${secret}"\n`,
+  )
+  t.is((await stat(file)).mode & 0o777, 0o600)
+  t.regex((await write()).stdout, /nothing has to change/)
+  t.throws(() => containerdTarget(MIRROR, secret).merge(containerdTarget(MIRROR).merge(undefined)), { code: 'CONFIG_INVALID' })
+  t.is((await pantala(t, ['mirror-config', 'podman', '--secret', '--data', data])).code, 2)
+  t.regex((await pantala(t, ['mirror-config', 'containerd', '--secret', '--data', join(data, 'none')])).stderr, /local-secret cannot be read/)
+})
+
 test('Podman and CRI-O: a file of its own, refused where another file has an entry for the same registry', async (t) => {
   const target = containersTarget('podman', MIRROR, ['docker.io', 'reg.test:5000'])
   const text = target.merge(undefined)
