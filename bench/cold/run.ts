@@ -22,7 +22,7 @@ const { values } = parseArgs({
     keep: { type: 'string' },
     /** A folder for what went over each link during each pull, JSON. */
     trace: { type: 'string' },
-    /** For the processes of the product, apart by blanks; see the logs in the kept folder. */
+    /** For the processes of the product, apart by blanks, as `--node-flags=--cpu-prof`; see the logs in the kept folder. */
     'node-flags': { type: 'string', default: '' },
   },
 })
