@@ -2,8 +2,11 @@ import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import Client from 'bittorrent-tracker/client'
 import test, { type ExecutionContext } from 'ava'
+import { AnnounceResponse } from '../../common/api/announce.ts'
+import { parser } from '../../common/api/schema.ts'
 import { decodeDictionary } from '../../swarm/bencode.ts'
 import type { AnnounceStats } from '../../swarm/announcing.ts'
+import { announceAnswerText } from '../../tracker/routes/announce-answer.ts'
 import { announceOf, getJson, HASH, OTHER_HASH, peerId, post, register, startTracker } from './trackers.ts'
 
 const LIMITS = { maxBytes: 1_000_000, maxDepth: 10, maxValues: 10_000 }
@@ -176,4 +179,30 @@ test('a node that dials out only is not handed out', async (t) => {
   await register(base)
   await post(base, { ...announceOf(1), peer: { id: peerId('agent', 1), role: 'agent' } })
   t.deepEqual((await post(base, announceOf(2))).body.swarms[0].peers, [])
+})
+
+test('an answer to a batch is written down as JSON of its schema', (t) => {
+  const parse = parser(AnnounceResponse, 'answer')
+  const peer = { id: peerId('agent', 1), port: 65_535 }
+  const answer: AnnounceResponse = {
+    interval: 5,
+    epoch: '0'.repeat(16),
+    observed: '::1',
+    reachable: false,
+    swarms: [
+      {
+        id: HASH,
+        interval: 2,
+        complete: 1,
+        incomplete: 2,
+        peers: [
+          { ...peer, host: 'fd00::1', role: 'agent' },
+          { ...peer, host: null, role: 'seeder' },
+        ],
+      },
+      { id: OTHER_HASH, refused: 'says "no"\n', complete: 0, incomplete: 0, peers: [] },
+    ],
+  }
+  t.deepEqual(parse(JSON.parse(announceAnswerText(answer))), answer)
+  t.deepEqual(parse(JSON.parse(announceAnswerText({ interval: 5, epoch: '0'.repeat(16), observed: '10.0.0.1', swarms: [] }))).swarms, [])
 })

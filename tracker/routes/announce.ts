@@ -4,6 +4,7 @@ import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
 import { parseAdvertised, seenAddress, type Asker } from '../addresses.ts'
 import type { HttpFront } from '../bittorrent/http-front.ts'
+import { announceAnswerText } from './announce-answer.ts'
 import { intervalSeconds } from '../interval-policy.ts'
 import type { Announces } from '../services/announces.ts'
 import type { PeerIdentity, PeerRecord } from '../services/peer-records.ts'
@@ -49,7 +50,7 @@ export function announceRoutes(app: FastifyInstance, options: AnnounceRoutesOpti
   app.post<{ Body: AnnounceRequest }>(
     '/v1/announce',
     { schema: { summary: 'Announces many swarms of one node in one request', body: AnnounceRequest, response: { 200: AnnounceResponse, default: ApiError } } },
-    async (request) => {
+    async (request, reply) => {
       const { peer: said, swarms, unreachable = [] } = request.body
       const observed = seenAddress(request.socket.remoteAddress)
       const peer = store.touch(identityOf(said, observed))
@@ -61,7 +62,8 @@ export function announceRoutes(app: FastifyInstance, options: AnnounceRoutesOpti
       }
       const verdict = reachability.verdict(peer)
       const interval = said.port === undefined || verdict !== undefined ? baseSeconds : Math.min(baseSeconds, VERDICT_SECONDS)
-      return { interval, epoch, observed, ...(verdict === undefined ? {} : { reachable: verdict }), swarms: swarms.map((swarm) => answerSwarm(options, peer, asker, swarm)) }
+      const answers = swarms.map((swarm) => answerSwarm(options, peer, asker, swarm))
+      return reply.type('application/json').send(announceAnswerText({ interval, epoch, observed, ...(verdict === undefined ? {} : { reachable: verdict }), swarms: answers }))
     },
   )
 }

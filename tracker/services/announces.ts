@@ -1,5 +1,6 @@
 import type { AnnouncedPeer } from '../../common/api/announce.ts'
 import { PantalaError } from '../../common/errors.ts'
+import { isLoopback } from '../../common/http/address.ts'
 import type { Clock } from '../../common/lifecycle.ts'
 import { visibleHosts, type Asker } from '../addresses.ts'
 import { announceInterval, intervalSeconds } from '../interval-policy.ts'
@@ -111,12 +112,13 @@ export function createAnnounces({ store, announceIntervalMs, clock, random = Mat
     const pool = peerPool({ members, self, asker, now: clock.monotonic() })
     const labels = { zoned: self.zone !== undefined, racked: self.rack !== undefined }
     const entries: AnnouncedPeer[] = []
+    const local = isLoopback(asker.address)
     for (const place of choosePeers({ pool, asker: { complete: askerComplete, ...labels }, wanted, random })) {
       const peer = members.at(place)
       if (peer?.port === undefined) continue
       const { id, port, role } = peer
       members.hand(place)
-      for (const host of peer.local ? visibleHosts(peer.addresses, asker) : peer.addresses) if (entries.length < wanted) entries.push({ id, host, port, role })
+      for (const host of peer.local && !local ? visibleHosts(peer.addresses, asker) : peer.addresses) if (entries.length < wanted) entries.push({ id, host, port, role })
     }
     return entries
   }

@@ -1,3 +1,4 @@
+import { isLoopback } from '../../common/http/address.ts'
 import { visibleHosts, type Asker } from '../addresses.ts'
 import type { PeerPool, Picks } from '../peer-policy.ts'
 import type { PeerRecord } from './peer-records.ts'
@@ -18,6 +19,9 @@ export interface PoolOptions {
 
 /** The members of a swarm as the peer policy looks at them, for one asker. */
 export function peerPool({ members, self, asker, now }: PoolOptions): PeerPool {
+  const local = isLoopback(asker.address)
+  /** Whoever stands on the tracker's machine means the same by a loopback address, and others may know a host instead. */
+  const reaches = (peer: PeerRecord): boolean => !peer.local || local || visibleHosts(peer.addresses, asker).length > 0
   const places = (peers: readonly PeerRecord[]): Picks => ({
     size: peers.length,
     at: (position) => members.find(peers[position]?.id ?? '') ?? -1,
@@ -30,7 +34,7 @@ export function peerPool({ members, self, asker, now }: PoolOptions): PeerPool {
     zone: places(members.inZone(self.zone)),
     usable(candidate) {
       const peer = members.at(candidate)
-      return peer !== undefined && peer !== self && dialable(peer, now) && (!peer.local || visibleHosts(peer.addresses, asker).length > 0)
+      return peer !== undefined && peer !== self && dialable(peer, now) && reaches(peer)
     },
     isSeeder: (candidate) => members.at(candidate)?.role === 'seeder',
     inZone: (candidate) => self.zone !== undefined && members.at(candidate)?.zone === self.zone,
