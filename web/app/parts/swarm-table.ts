@@ -14,7 +14,7 @@ const COLUMNS: readonly Column<SwarmSummary>[] = [
       incomplete > 0 ? html`<${Bar} share=${progress} label="of all its nodes on average" />` : html`<span class="muted">everybody has it</span>`,
   },
   { head: 'Have it', kind: 'number', cell: ({ complete }) => count(complete) },
-  { head: 'Downloading', kind: 'number', cell: ({ incomplete }) => (incomplete === 0 ? html`<span class="muted">0</span>` : count(incomplete)) },
+  { head: 'Downloading', kind: 'spare-number', cell: ({ incomplete }) => (incomplete === 0 ? html`<span class="muted">0</span>` : count(incomplete)) },
   { head: 'Size', kind: 'spare-number', cell: ({ length }) => bytesText(length) },
   { head: 'Moved', kind: 'spare-number', cell: ({ downloaded }) => bytesText(downloaded) },
 ]
