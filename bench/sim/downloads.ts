@@ -163,10 +163,10 @@ export class Downloads {
       if (from === link) continue
       const rate = from.rate(now)
       let outstanding = 0
-      for (const { unit, yielding } of from.assigned) {
+      for (const { unit, yielding, since } of from.assigned) {
         const left = self.left[unit] ?? 0
         outstanding += left
-        if (yielding === undefined) busy.push({ from, index: unit, left, outstanding, rate })
+        if (yielding === undefined) busy.push({ from, index: unit, left, outstanding, rate, waited: now - since })
       }
     }
     const taken = takeOver({ busy, offered: (unit) => offers.has(unit), rate: link.rate(now) })

@@ -169,7 +169,7 @@ export class SimNode {
 
   constructor(index: number, plan: NodePlan, units: number, clock: { readonly now: number }, { binding, totalDelay }: Tuning) {
     this.clock = clock
-    this.granting = binding === 'grant-all' || (binding === 'grant' && plan.role === 'agent')
+    this.granting = binding === 'grant' || (binding === 'show' && plan.role === 'agent')
     this.index = index
     this.plan = plan
     this.superSeeding = plan.role === 'seeder'

@@ -24,10 +24,10 @@ export interface Tuning {
   /** Bytes that go out at a time. */
   block: number
   /**
-   * How a unit gets a source. `grant`: agents are asked for what they grant, seeders for what they show, as in the engine. `grant-all`: seeders show a unit
-   * when they grant it. `ask`: everybody is asked at once, and requests wait in queues.
+   * How a unit gets a source. `grant`: everybody is asked for what they grant, and seeders show a unit when they grant it, as in the engine. `show`:
+   * seeders are asked for what they show. `ask`: everybody is asked at once, and requests wait in queues.
    */
-  binding: 'grant' | 'grant-all' | 'ask'
+  binding: 'grant' | 'show' | 'ask'
   /** Grants of a node at the same time; undefined for the engine's own. */
   grants: number | undefined
   /** An idle peer takes over what a slower one would send: never, when nothing else is missing, always. */
@@ -90,7 +90,7 @@ export const DEFAULT_TUNING: Tuning = {
   shown: undefined,
   shownEach: undefined,
   maxConnections: 200,
-  degree: 200,
+  degree: 50,
   wanted: undefined,
   choice: 'policy',
   announceInterval: 60_000,

@@ -2,7 +2,7 @@ import { DEFAULT_TUNING, type Tuning } from './scenario.ts'
 
 /** What a value of a setting must look like. */
 const WORDS: Partial<Record<keyof Tuning, readonly string[]>> = {
-  binding: ['grant', 'grant-all', 'ask'],
+  binding: ['grant', 'show', 'ask'],
   takeover: ['never', 'end', 'always'],
   choice: ['policy', 'random'],
 }

@@ -232,7 +232,8 @@ export class Downloader {
 
   /** There is nothing to ask for: the peer's grants are for others. */
   #pass(peer: Peer): void {
-    if (peer.credit === 0 || this.#assignments.awaits(peer)) return
+    // with all memory in use grants are kept until there is some
+    if (peer.credit === 0 || this.#assignments.awaits(peer) || !this.#assignments.roomForAnother(this.#fillAll)) return
     this.#options.onPass(peer, peer.credit)
     peer.credit = 0
   }

@@ -1,10 +1,13 @@
 import { grantsAtOnce, nextGrant, type GrantCandidate } from './grant-policy.ts'
 import type { Peer } from './peer.ts'
+import type { SuperSeeding } from './super-seeding.ts'
 import type { Units } from './units.ts'
 import type { TotalWindow } from './upload-window.ts'
 
 /** Whoever had nothing to ask for is not offered anything for so long, unless there is something new. */
 const PASS_MS = 100
+/** Whoever was shown something and has not got it is asked again after this. */
+const AGAIN_MS = 1_000
 /** A grant that is neither used nor passed on in this time is over. */
 const LOST_MS = 2_000
 
@@ -41,6 +44,8 @@ export interface GrantsOptions {
   places: GrantPlaces
   /** Of the whole engine. */
   window: TotalWindow
+  /** Shows units to peers that see nothing else, at a seeder. */
+  superSeeding: SuperSeeding | undefined
   /** Tells the peer. */
   grant: (peer: Peer) => void
   now: () => number
@@ -51,14 +56,18 @@ interface Candidate extends GrantCandidate {
   open: number
   grantedAt: number
   passedAt: number
+  /** Grants that came to nothing; a unit that was shown with one is granted again. */
+  owed: number
 }
 
-/** Gives out grants to the peers of one swarm, as the grant policy says. */
+/** Gives out grants to the peers of one swarm, as the grant policy says; a seeder shows a unit when it grants it. */
 export class Grants {
   readonly #options: GrantsOptions
   /** Who was granted something longest ago first. */
   readonly #candidates = new Map<Peer, Candidate>()
   #retry: NodeJS.Timeout | undefined
+  /** Those who see everything and those who are shown units have their turns. */
+  #turn: 'seeing' | 'shown' = 'seeing'
   readonly #go = (): void => this.offer()
 
   constructor(options: GrantsOptions) {
@@ -72,6 +81,7 @@ export class Grants {
       open: 0,
       grantedAt: 0,
       passedAt: -Infinity,
+      owed: 0,
       passing: () => now() - candidate.passedAt < PASS_MS,
       lacks: () => this.#lacks(peer),
     }
@@ -93,7 +103,7 @@ export class Grants {
         places.wait(this.#go)
         return
       }
-      const candidate = nextGrant(this.#candidates.values())
+      const candidate = this.#next()
       if (!candidate) {
         this.#later()
         return
@@ -118,8 +128,7 @@ export class Grants {
   passed(peer: Peer, count: number): void {
     const candidate = this.#candidates.get(peer)
     if (!candidate) return
-    candidate.passedAt = this.#options.now()
-    this.#end(candidate, Math.min(count, candidate.open))
+    this.#unused(candidate, Math.min(count, candidate.open))
   }
 
   /** A unit that it asked for is out, or will not be sent. */
@@ -134,8 +143,7 @@ export class Grants {
     for (const candidate of this.#candidates.values()) {
       const { peer, open, grantedAt } = candidate
       if (open === 0 || peer.serving || peer.queue.size > 0 || now - grantedAt < LOST_MS) continue
-      candidate.passedAt = now
-      this.#end(candidate, open)
+      this.#unused(candidate, open)
     }
   }
 
@@ -143,6 +151,41 @@ export class Grants {
     clearTimeout(this.#retry)
     for (const candidate of this.#candidates.values()) this.#end(candidate, candidate.open)
     this.#candidates.clear()
+  }
+
+  #next(): Candidate | undefined {
+    const { superSeeding } = this.#options
+    if (!superSeeding) return nextGrant(this.#candidates.values())
+    this.#turn = this.#turn === 'shown' ? 'seeing' : 'shown'
+    return this.#turn === 'shown' ? (this.#nextShown(superSeeding) ?? this.#nextSeeing(superSeeding)) : (this.#nextSeeing(superSeeding) ?? this.#nextShown(superSeeding))
+  }
+
+  #nextSeeing(superSeeding: SuperSeeding): Candidate | undefined {
+    return nextGrant([...this.#candidates.values()].filter(({ peer }) => !superSeeding.hides(peer)))
+  }
+
+  #nextShown(superSeeding: SuperSeeding): Candidate | undefined {
+    const now = this.#options.now()
+    for (const candidate of this.#candidates.values()) {
+      const { peer, open, owed, grantedAt } = candidate
+      // it could not ask when it was granted, or nothing has come of it
+      const due = owed > 0 || (open === 0 && now - grantedAt >= AGAIN_MS)
+      if (!due || candidate.passing() || !superSeeding.hides(peer) || !superSeeding.owes(peer)) continue
+      candidate.owed = Math.max(0, owed - 1)
+      return candidate
+    }
+    for (;;) {
+      const peer = superSeeding.showNext()
+      const candidate = peer && this.#candidates.get(peer)
+      // whoever knows no grants asks for what it is shown
+      if (candidate || !peer) return candidate
+    }
+  }
+
+  #unused(candidate: Candidate, count: number): void {
+    candidate.passedAt = this.#options.now()
+    candidate.owed += count
+    this.#end(candidate, count)
   }
 
   #end(candidate: Candidate, count: number): void {

@@ -52,7 +52,7 @@ export class Handover {
       return [...from.assigned.values()].flatMap((assignment) => {
         const left = assignments.left(assignment)
         outstanding += left
-        return from === peer || assignment.yielding !== undefined ? [] : [{ from, index: assignment.index, left, outstanding, rate }]
+        return from === peer || assignment.yielding !== undefined ? [] : [{ from, index: assignment.index, left, outstanding, rate, waited: now() - assignment.since }]
       })
     })
   }

@@ -58,10 +58,8 @@ export interface ExtendedHandshake {
   ackId: number | undefined
   /** The id under which it understands grants: it asks us for nothing else; ours only. */
   grantId: number | undefined
-  /** The id under which it understands that a grant is not used; ours only. */
+  /** The id under which it understands that a grant is not used; ours only. Whoever has one is asked for what it grants, and nothing else. */
   passId: number | undefined
-  /** It is to be asked for what it grants, and nothing else. */
-  grants: boolean
   /** What its readers wait for already: units, first and end. */
   wants: { first: number; end: number } | undefined
 }
@@ -81,14 +79,12 @@ export const GRANT_ID = 3
 const PASS_KEY = 'pantala_pass'
 export const PASS_ID = 4
 const WANTS_KEY = 'pantala_wants'
-const GRANTS_KEY = 'pantala_grants'
 
-export function encodeExtended({ port, requests, blockBytes, wants, grants }: Omit<ExtendedHandshake, 'wantId' | 'ackId' | 'grantId' | 'passId'>): Uint8Array {
+export function encodeExtended({ port, requests, blockBytes, wants }: Omit<ExtendedHandshake, 'wantId' | 'ackId' | 'grantId' | 'passId'>): Uint8Array {
   const dictionary = encodeBencode({
     m: { [WANT_KEY]: WANT_ID, [ACK_KEY]: ACK_ID, [GRANT_KEY]: GRANT_ID, [PASS_KEY]: PASS_ID },
     ...(port === undefined ? {} : { p: port }),
     ...(blockBytes === undefined ? {} : { [BLOCK_KEY]: blockBytes }),
-    ...(grants ? { [GRANTS_KEY]: 1 } : {}),
     ...(wants === undefined ? {} : { [WANTS_KEY]: [wants.first, wants.end] }),
     ...(requests === undefined ? {} : { reqq: requests }),
     v: `Pantala ${VERSION}`,
@@ -109,7 +105,6 @@ export function parseExtended(payload: Uint8Array): ExtendedHandshake | undefine
       ackId: messageId(ACK_KEY),
       grantId: messageId(GRANT_KEY),
       passId: messageId(PASS_KEY),
-      grants: values[GRANTS_KEY] === 1,
       port: integer(values['p'], 1, 65535),
       requests: integer(values['reqq'], 1, 100_000),
       blockBytes: integer(values[BLOCK_KEY], 16 * 1024, MAX_OFFERED_BLOCK_BYTES),

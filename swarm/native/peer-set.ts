@@ -37,8 +37,7 @@ export interface PeerSetOptions {
   downloader: Downloader
   uploader: Uploader
   superSeeding: SuperSeeding | undefined
-  /** Undefined where peers see what they may ask for: super-seeding. */
-  grants: Grants | undefined
+  grants: Grants
   dialler: Dialler
   /** A connection has been taken over (1) or has ended (-1). */
   onConnections: (change: 1 | -1) => void
@@ -100,7 +99,6 @@ export class PeerSet implements ProtocolEvents {
       units: units.count,
       has: (unit) => units.has(unit),
       hidden: this.#hides(peer),
-      grants: this.#options.grants !== undefined,
       port: listenPort(),
       wants: this.#wish,
     })
@@ -119,7 +117,7 @@ export class PeerSet implements ProtocolEvents {
       this.#sayInterest(peer)
     }
     superSeeding?.published(unit)
-    grants?.renew()
+    grants.renew()
   }
 
   wish(first: number, end: number): void {
@@ -199,8 +197,9 @@ export class PeerSet implements ProtocolEvents {
   onIntroduced(peer: Peer): void {
     // it runs this engine: no need to wait until it says what it wants
     if (peer.wantId !== undefined) this.#unchoke(peer)
+    // before it is shown anything
+    if (peer.grantId !== undefined) this.#options.grants.join(peer)
     this.#options.superSeeding?.join(peer)
-    if (peer.grantId !== undefined) this.#options.grants?.join(peer)
   }
 
   onInterested(peer: Peer): void {
@@ -216,7 +215,7 @@ export class PeerSet implements ProtocolEvents {
   }
 
   onPassed(peer: Peer, count: number): void {
-    this.#options.grants?.passed(peer, count)
+    this.#options.grants.passed(peer, count)
   }
 
   onWants(peer: Peer): void {
@@ -252,7 +251,7 @@ export class PeerSet implements ProtocolEvents {
     onConnections(-1)
     availability.forget(peer)
     uploader.forget(peer)
-    grants?.leave(peer)
+    grants.leave(peer)
     if (peer.connection.dialled) dialler.lost(peer.connection.address, now() - peer.connectedAt > LASTING_MS)
     log.debug({ peer: peer.connection.peerId, ...(error ? { error: errorFields(error) } : {}) }, 'peer gone')
     downloader.release(peer)

@@ -134,13 +134,13 @@ export class Peer {
     return this.have.has(pieceOf(this.view, unit))
   }
 
-  introduce({ port, requests, blockBytes, wantId, ackId, grantId, passId, grants, wants }: ExtendedHandshake, ownBlockBytes: number): void {
+  introduce({ port, requests, blockBytes, wantId, ackId, grantId, passId, wants }: ExtendedHandshake, ownBlockBytes: number): void {
     this.#port = port
     this.wantId = wantId
     this.ackId = ackId
     this.grantId = grantId
     this.passId = passId
-    this.grants = grants && passId !== undefined
+    this.grants = passId !== undefined
     if (wants) this.wants = wants
     this.introduced = true
     if (requests !== undefined) this.#requests = requests

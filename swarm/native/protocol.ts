@@ -45,17 +45,16 @@ export function greet(
     units,
     has,
     hidden,
-    grants,
     port,
     wants,
-  }: { units: number; has: (unit: number) => boolean; hidden: boolean; grants: boolean; port: number | undefined; wants: { first: number; end: number } | undefined },
+  }: { units: number; has: (unit: number) => boolean; hidden: boolean; port: number | undefined; wants: { first: number; end: number } | undefined },
 ): void {
   const { connection, view } = peer
   const pieces = hidden ? new Bitset(view.pieces) : piecesPresent(view, units, has)
   if (connection.fast && pieces.full) connection.send(MESSAGE.haveAll)
   else if (connection.fast && pieces.count === 0) connection.send(MESSAGE.haveNone)
   else if (pieces.count > 0) connection.sendPayload(MESSAGE.bitfield, pieces.bytes())
-  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants, grants }))
+  if (connection.extensions) connection.sendPayload(MESSAGE.extended, encodeExtended({ port, requests: OWN_REQUESTS, blockBytes: OWN_BLOCK_BYTES, wants }))
 }
 
 /** Messages that belong to asking and answering, and have bounds of their own. */

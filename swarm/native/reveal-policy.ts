@@ -23,6 +23,8 @@ interface Receiver<P> {
   held: number
   /** Units that it was shown and has not got, and since when. */
   open: Map<number, number>
+  /** Such units that were given up. */
+  lapsed: Set<number>
   /** Units that it was shown at any time. */
   told: Set<number>
   /** Copies that it has to pass on, units shared with other holders counted in part. */
@@ -88,7 +90,7 @@ export class Reveals<P> {
 
   /** @param shows - false for peers that see everything at once */
   join(peer: P, { has, shows, now }: { has: (unit: number) => boolean; shows: boolean; now: number }): void {
-    const receiver: Receiver<P> = { peer, has, shows, held: 0, open: new Map(), told: new Set(), backlog: 0, gainedAt: now - HELP_AFTER_MS, wants: undefined }
+    const receiver: Receiver<P> = { peer, has, shows, held: 0, open: new Map(), lapsed: new Set(), told: new Set(), backlog: 0, gainedAt: now - HELP_AFTER_MS, wants: undefined }
     this.#receivers.set(peer, receiver)
     for (let unit = 0; unit < this.#count; unit++) if (has(unit)) this.#count1(receiver, unit)
     this.#recount()
@@ -121,6 +123,7 @@ export class Reveals<P> {
     if (!receiver) return
     receiver.gainedAt = now
     if (receiver.open.has(unit)) this.#close(receiver, unit)
+    receiver.lapsed.delete(unit)
     this.#count1(receiver, unit)
     this.#owe(unit)
   }
@@ -143,8 +146,18 @@ export class Reveals<P> {
   /** Units that nobody fetches are shown to others. */
   lapse(now: number): void {
     for (const receiver of this.#receivers.values()) {
-      for (const [unit, since] of receiver.open) if (now - since > LAPSE_MS) this.#close(receiver, unit)
+      for (const [unit, since] of receiver.open) {
+        if (now - since <= LAPSE_MS) continue
+        this.#close(receiver, unit)
+        receiver.lapsed.add(unit)
+      }
     }
+  }
+
+  /** Whether the peer was shown something that it has not got. */
+  owes(peer: P): boolean {
+    const receiver = this.#receivers.get(peer)
+    return receiver !== undefined && receiver.open.size + receiver.lapsed.size > 0
   }
 
   /** The next unit to show to somebody, or undefined when nobody is to be shown anything now. */

@@ -12,11 +12,13 @@ export interface SuperSeedingOptions {
   view: View
   /** Bytes per second that were reached of late. */
   rate: () => number
+  /** Somebody may be shown something now. */
+  onNews: () => void
   now: () => number
   random: () => number
 }
 
-/** Shows a seeder's units to agents bit by bit, as the reveal policy says; other seeders and ordinary clients see everything at once. */
+/** Shows a seeder's units to agents one by one, as the reveal policy says; other seeders and ordinary clients see everything at once. */
 export class SuperSeeding {
   readonly #options: SuperSeedingOptions
   readonly #reveals: Reveals<Peer>
@@ -42,20 +44,20 @@ export class SuperSeeding {
     this.#joined.add(peer)
     this.#reveals.join(peer, { has: (unit) => peer.offers(unit), shows: this.hides(peer), now: this.#options.now() })
     if (peer.wants) this.#reveals.wants(peer, peer.wants)
-    this.#reveal()
+    this.#options.onNews()
   }
 
   leave(peer: Peer): void {
     if (this.#joined.delete(peer)) this.#reveals.leave(peer)
     this.#rank()
-    this.#reveal()
+    this.#options.onNews()
   }
 
   gained(peer: Peer, pieces: readonly number[]): void {
     if (!this.#joined.has(peer)) return
     const now = this.#options.now()
     this.#eachUnit(peer, pieces, (unit) => this.#reveals.gained(peer, unit, now))
-    this.#reveal()
+    this.#options.onNews()
   }
 
   lost(peer: Peer, piece: number): void {
@@ -64,28 +66,31 @@ export class SuperSeeding {
 
   wants(peer: Peer): void {
     if (peer.wants) this.#reveals.wants(peer, peer.wants)
-    this.#reveal()
+    this.#options.onNews()
   }
 
   published(unit: number): void {
     this.#reveals.publish(unit)
-    this.#reveal()
   }
 
   tick(): void {
     if (this.#joined.size === 0) return
     this.#reveals.lapse(this.#options.now())
-    this.#reveal()
+    this.#options.onNews()
   }
 
-  #reveal(): void {
+  /** Whether the peer was shown something that it has not got. */
+  owes(peer: Peer): boolean {
+    return this.#reveals.owes(peer)
+  }
+
+  /** Shows a unit to the peer that is to have the next one. @returns that peer, if there is one */
+  showNext(): Peer | undefined {
     const { now, rate, units } = this.#options
     const limits = revealLimits({ rate: rate(), unit: units.storage.unit, peers: this.#joined.size })
-    for (;;) {
-      const next = this.#reveals.next(limits, now())
-      if (!next) return
-      next.peer.connection.sendHave(pieceOf(next.peer.view, next.unit))
-    }
+    const next = this.#reveals.next(limits, now())
+    next?.peer.connection.sendHave(pieceOf(next.peer.view, next.unit))
+    return next?.peer
   }
 
   /** Seeders begin with different units: in the order of their ids. */

@@ -38,7 +38,7 @@ export class NativeSwarm implements Swarm {
   readonly #downloader: Downloader
   readonly #uploader: Uploader
   readonly #superSeeding: SuperSeeding | undefined
-  readonly #grants: Grants | undefined
+  readonly #grants: Grants
   readonly #unitEvents
   readonly #unreachable
   readonly #errors
@@ -78,12 +78,14 @@ export class NativeSwarm implements Swarm {
       cache: context.readCache,
       window: context.uploadWindow,
       onSent: (bytes) => this.#countSent(bytes),
-      onServed: (peer) => this.#grants?.served(peer),
+      onServed: (peer) => this.#grants.served(peer),
       onFailure: (error) => this.#fail(error),
       now,
     })
-    this.#superSeeding = superSeeding ? new SuperSeeding({ units, peerId, peers, view, rate: () => context.uploadWindow.rate, now, random }) : undefined
-    this.#grants = superSeeding ? undefined : new Grants({ units, places: context.grantPlaces, window: context.uploadWindow, grant: sayGrant, now })
+    this.#superSeeding = superSeeding
+      ? new SuperSeeding({ units, peerId, peers, view, rate: () => context.uploadWindow.rate, onNews: () => this.#grants.offer(), now, random })
+      : undefined
+    this.#grants = new Grants({ units, places: context.grantPlaces, window: context.uploadWindow, superSeeding: this.#superSeeding, grant: sayGrant, now })
     this.#peers = new PeerSet({
       peerId,
       listenPort,
@@ -239,7 +241,7 @@ export class NativeSwarm implements Swarm {
     this.#downloader.checkSnubs()
     this.#uploader.checkStalls()
     this.#superSeeding?.tick()
-    this.#grants?.checkLost()
+    this.#grants.checkLost()
     this.#dialler.dialMore()
     this.#peers.closeIdlePairs()
   }
@@ -258,7 +260,7 @@ export class NativeSwarm implements Swarm {
     this.#endGrowth()
     this.#dialler.stop()
     await this.#peers.close()
-    this.#grants?.stop()
+    this.#grants.stop()
     await this.#uploader.stop()
     await this.#units.settled()
     this.#downloader.stop()

@@ -2,7 +2,9 @@
 
 /** Less than this is not worth the trouble. */
 const MIN_GAIN_SECONDS = 0.1
-/** A peer whose rate is not known yet is taken to be as slow as this. */
+/** A peer that has sent nothing yet is not judged before it had this time ... */
+const FIRST_BYTES_MS = 150
+/** ... and then taken to be as slow as this. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024
 
 export interface Busy<P> {
@@ -13,8 +15,10 @@ export interface Busy<P> {
   left: number
   /** Bytes that are to come until this unit is whole. */
   outstanding: number
-  /** Bytes per second of late. */
+  /** Bytes per second of late; 0 when unknown. */
   rate: number
+  /** Milliseconds since it was asked. */
+  waited: number
 }
 
 /**
@@ -26,6 +30,7 @@ export function takeOver<P>({ busy, offered, rate }: { busy: readonly Busy<P>[];
   let best: Busy<P> | undefined
   let latest = 0
   for (const candidate of busy) {
+    if (candidate.rate === 0 && candidate.waited < FIRST_BYTES_MS) continue
     const seconds = candidate.outstanding / Math.max(candidate.rate, SLOWEST_BYTES_PER_SECOND)
     const instead = rate > 0 ? candidate.left / rate : 0
     if (seconds <= latest || seconds < 2 * instead + MIN_GAIN_SECONDS || !offered(candidate.index)) continue

@@ -55,14 +55,17 @@ test("a reader's units come first, as far as the peer has them", (t) => {
 
 test('an idle peer takes over what would come last, if it is much sooner done', (t) => {
   const busy = [
-    { from: 'a', index: 1, left: 100_000, outstanding: 200_000, rate: 100_000 },
-    { from: 'b', index: 2, left: 100_000, outstanding: 400_000, rate: 100_000 },
-    { from: 'c', index: 3, left: 100_000, outstanding: 900_000, rate: 100_000 },
+    { from: 'a', index: 1, left: 100_000, outstanding: 200_000, rate: 100_000, waited: 1_000 },
+    { from: 'b', index: 2, left: 100_000, outstanding: 400_000, rate: 100_000, waited: 1_000 },
+    { from: 'c', index: 3, left: 100_000, outstanding: 900_000, rate: 100_000, waited: 1_000 },
   ]
   t.is(takeOver({ busy, offered: (unit) => unit < 3, rate: 100_000 })?.from, 'b')
   t.is(takeOver({ busy, offered: () => true, rate: 0 })?.from, 'c')
   t.is(takeOver({ busy, offered: () => true, rate: 10_000 }), undefined)
-  t.is(takeOver({ busy: [{ from: 'a', index: 1, left: 1000, outstanding: 1000, rate: 100_000 }], offered: () => true, rate: 0 }), undefined)
+  t.is(takeOver({ busy: [{ from: 'a', index: 1, left: 1000, outstanding: 1000, rate: 100_000, waited: 1_000 }], offered: () => true, rate: 0 }), undefined)
+  const unknown = { from: 'a', index: 1, left: 1000, outstanding: 1000, rate: 0 }
+  t.is(takeOver({ busy: [{ ...unknown, waited: 20 }], offered: () => true, rate: 100_000 }), undefined)
+  t.is(takeOver({ busy: [{ ...unknown, left: 100_000, outstanding: 100_000, waited: 200 }], offered: () => true, rate: 100_000 })?.from, 'a')
 })
 
 test('little is asked of slow peers, and nothing more of silent ones', (t) => {
