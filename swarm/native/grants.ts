@@ -6,7 +6,7 @@ import type { TotalWindow } from './upload-window.ts'
 
 /** Whoever had nothing to ask for is not offered anything for so long, unless there is something new. */
 const PASS_MS = 100
-/** Whoever was shown something and has not got it is asked again after this. */
+/** Whoever was shown something and has not got it is granted all of it again after this. */
 const AGAIN_MS = 1_000
 /** A grant that is neither used nor passed on in this time is over. */
 const LOST_MS = 2_000
@@ -32,10 +32,14 @@ export class GrantPlaces {
 
   give(count: number): void {
     this.#used -= count
-    const [first] = this.#waiting
-    if (!first || count === 0) return
-    this.#waiting.delete(first)
-    first()
+    if (count === 0) return
+    for (const go of [...this.#waiting]) {
+      const used = this.#used
+      this.#waiting.delete(go)
+      go()
+      // whoever has nobody to give it to leaves it to the next
+      if (this.#used > used) return
+    }
   }
 }
 
@@ -149,8 +153,9 @@ export class Grants {
 
   stop(): void {
     clearTimeout(this.#retry)
-    for (const candidate of this.#candidates.values()) this.#end(candidate, candidate.open)
+    const places = [...this.#candidates.values()].reduce((sum, { open }) => sum + open, 0)
     this.#candidates.clear()
+    this.#options.places.give(places)
   }
 
   #next(): Candidate | undefined {
@@ -167,11 +172,14 @@ export class Grants {
   #nextShown(superSeeding: SuperSeeding): Candidate | undefined {
     const now = this.#options.now()
     for (const candidate of this.#candidates.values()) {
-      const { peer, open, owed, grantedAt } = candidate
-      // it could not ask when it was granted, or nothing has come of it
-      const due = owed > 0 || (open === 0 && now - grantedAt >= AGAIN_MS)
-      if (!due || candidate.passing() || !superSeeding.hides(peer) || !superSeeding.owes(peer)) continue
-      candidate.owed = Math.max(0, owed - 1)
+      const { peer, open, grantedAt } = candidate
+      if (!superSeeding.hides(peer) || candidate.passing()) continue
+      const owing = superSeeding.owing(peer)
+      // it could not ask when it was granted, or nothing has come of what it asked for
+      if (open === 0 && now - grantedAt >= AGAIN_MS) candidate.owed = owing
+      candidate.owed = Math.min(candidate.owed, owing)
+      if (candidate.owed === 0) continue
+      candidate.owed--
       return candidate
     }
     for (;;) {

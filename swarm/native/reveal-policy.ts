@@ -154,10 +154,10 @@ export class Reveals<P> {
     }
   }
 
-  /** Whether the peer was shown something that it has not got. */
-  owes(peer: P): boolean {
+  /** Units that the peer was shown and has not got. */
+  owing(peer: P): number {
     const receiver = this.#receivers.get(peer)
-    return receiver !== undefined && receiver.open.size + receiver.lapsed.size > 0
+    return receiver ? receiver.open.size + receiver.lapsed.size : 0
   }
 
   /** The next unit to show to somebody, or undefined when nobody is to be shown anything now. */

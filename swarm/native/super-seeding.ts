@@ -79,9 +79,9 @@ export class SuperSeeding {
     this.#options.onNews()
   }
 
-  /** Whether the peer was shown something that it has not got. */
-  owes(peer: Peer): boolean {
-    return this.#reveals.owes(peer)
+  /** Units that the peer was shown and has not got. */
+  owing(peer: Peer): number {
+    return this.#reveals.owing(peer)
   }
 
   /** Shows a unit to the peer that is to have the next one. @returns that peer, if there is one */
