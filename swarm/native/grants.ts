@@ -1,6 +1,5 @@
 import { grantsAtOnce, nextGrant, type GrantCandidate } from './grant-policy.ts'
 import type { Peer } from './peer.ts'
-import type { SuperSeeding } from './super-seeding.ts'
 import type { Units } from './units.ts'
 import type { TotalWindow } from './upload-window.ts'
 
@@ -43,13 +42,22 @@ export class GrantPlaces {
   }
 }
 
+/** A seeder's way to show units one by one, to peers that see nothing else. */
+export interface Showing {
+  hides(peer: Peer): boolean
+  /** Units that the peer was shown and has not got. */
+  owing(peer: Peer): number
+  /** Shows a unit to the peer that is to have the next one. @returns that peer, if there is one */
+  showNext(): Peer | undefined
+}
+
 export interface GrantsOptions {
   units: Units
   places: GrantPlaces
   /** Of the whole engine. */
   window: TotalWindow
-  /** Shows units to peers that see nothing else, at a seeder. */
-  superSeeding: SuperSeeding | undefined
+  /** At a seeder. */
+  showing: Showing | undefined
   /** Tells the peer. */
   grant: (peer: Peer) => void
   now: () => number
@@ -159,22 +167,22 @@ export class Grants {
   }
 
   #next(): Candidate | undefined {
-    const { superSeeding } = this.#options
-    if (!superSeeding) return nextGrant(this.#candidates.values())
+    const { showing } = this.#options
+    if (!showing) return nextGrant(this.#candidates.values())
     this.#turn = this.#turn === 'shown' ? 'seeing' : 'shown'
-    return this.#turn === 'shown' ? (this.#nextShown(superSeeding) ?? this.#nextSeeing(superSeeding)) : (this.#nextSeeing(superSeeding) ?? this.#nextShown(superSeeding))
+    return this.#turn === 'shown' ? (this.#nextShown(showing) ?? this.#nextSeeing(showing)) : (this.#nextSeeing(showing) ?? this.#nextShown(showing))
   }
 
-  #nextSeeing(superSeeding: SuperSeeding): Candidate | undefined {
-    return nextGrant([...this.#candidates.values()].filter(({ peer }) => !superSeeding.hides(peer)))
+  #nextSeeing(showing: Showing): Candidate | undefined {
+    return nextGrant([...this.#candidates.values()].filter(({ peer }) => !showing.hides(peer)))
   }
 
-  #nextShown(superSeeding: SuperSeeding): Candidate | undefined {
+  #nextShown(showing: Showing): Candidate | undefined {
     const now = this.#options.now()
     for (const candidate of this.#candidates.values()) {
       const { peer, open, grantedAt } = candidate
-      if (!superSeeding.hides(peer) || candidate.passing()) continue
-      const owing = superSeeding.owing(peer)
+      if (!showing.hides(peer) || candidate.passing()) continue
+      const owing = showing.owing(peer)
       // it could not ask when it was granted, or nothing has come of what it asked for
       if (open === 0 && now - grantedAt >= AGAIN_MS) candidate.owed = owing
       candidate.owed = Math.min(candidate.owed, owing)
@@ -183,7 +191,7 @@ export class Grants {
       return candidate
     }
     for (;;) {
-      const peer = superSeeding.showNext()
+      const peer = showing.showNext()
       const candidate = peer && this.#candidates.get(peer)
       // whoever knows no grants asks for what it is shown
       if (candidate || !peer) return candidate

@@ -85,7 +85,7 @@ export class NativeSwarm implements Swarm {
     this.#superSeeding = superSeeding
       ? new SuperSeeding({ units, peerId, peers, view, rate: () => context.uploadWindow.rate, onNews: () => this.#grants.offer(), now, random })
       : undefined
-    this.#grants = new Grants({ units, places: context.grantPlaces, window: context.uploadWindow, superSeeding: this.#superSeeding, grant: sayGrant, now })
+    this.#grants = new Grants({ units, places: context.grantPlaces, window: context.uploadWindow, showing: this.#superSeeding, grant: sayGrant, now })
     this.#peers = new PeerSet({
       peerId,
       listenPort,
