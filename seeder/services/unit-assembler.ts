@@ -54,9 +54,10 @@ export function createUnitAssembler(length: number, unit: number, first = 0): Un
 
 const MIN_UNIT_BYTES = 128 * 1024
 const MAX_UNIT_BYTES = 4 * 1024 * 1024
-const UNITS_AIMED_AT = 256
+/** Smaller units are passed on sooner (docs/decisions/009); each costs its hash and its messages. */
+const UNITS_AIMED_AT = 512
 
-/** Bytes in a unit: length/256 between 128 KiB and 4 MiB, rounded up to a power of two. */
+/** Bytes in a unit: length/512 between 128 KiB and 4 MiB, rounded up to a power of two. */
 export function unitFor(length: number): number {
   const aimed = Math.min(MAX_UNIT_BYTES, Math.max(MIN_UNIT_BYTES, length / UNITS_AIMED_AT))
   return 2 ** Math.ceil(Math.log2(aimed))

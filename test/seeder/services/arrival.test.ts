@@ -57,10 +57,10 @@ test('a stream that begins again from the start goes on where it stopped', (t) =
   t.deepEqual(rest, [2, 3, 4])
 })
 
-test('units are length/256 within their bounds, a power of two', (t) => {
+test('units are length/512 within their bounds, a power of two', (t) => {
   t.is(unitFor(0), UNIT)
-  t.is(unitFor(32 * 2 ** 20), UNIT)
-  t.is(unitFor(32 * 2 ** 20 + 1), 2 * UNIT)
+  t.is(unitFor(64 * 2 ** 20), UNIT)
+  t.is(unitFor(64 * 2 ** 20 + 1), 2 * UNIT)
   t.is(unitFor(2 ** 40), PIECE_LENGTH)
 })
 
