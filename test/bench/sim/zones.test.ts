@@ -7,6 +7,6 @@ test('zones get most of their bytes from themselves, everybody is done sooner, n
   const [random, policy] = (['random', 'policy'] as const).map((choice) => simulateZones(crowd, choice))
   if (!random || !policy) return t.fail()
   t.is(policy.unfinished, 0)
-  t.true(policy.crossed <= 0.3 * random.crossed, `${policy.crossed} of all bytes cross zones, by chance ${random.crossed}`)
+  t.true(policy.crossed <= 0.35 * random.crossed, `${policy.crossed} of all bytes cross zones, by chance ${random.crossed}`)
   t.true(policy.makespan <= 1.1 * random.makespan, `${policy.makespan} s, by chance ${random.makespan} s`)
 })
