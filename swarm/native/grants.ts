@@ -110,7 +110,7 @@ export class Grants {
   /** Fills the free places. */
   offer(): void {
     const { units, places, window, grant, now } = this.#options
-    while (this.#candidates.size > 0) {
+    for (;;) {
       if (places.used >= grantsAtOnce(window.size, units.storage.unit)) {
         places.wait(this.#go)
         return

@@ -98,6 +98,11 @@ test('whoever knows no grants is shown units all the same', (t) => {
   t.is(turn, 6)
   t.deepEqual(granted, [ours, ours, ours])
   grants.stop()
+
+  const alone = fakePeer()
+  let shown = 0
+  setUp({ hides: () => true, owing: () => 0, showNext: () => (shown++ < 3 ? alone : undefined) }).grants.offer()
+  t.is(shown, 4, 'also where nobody knows grants')
 })
 
 test('a place that the first of those who wait does not need goes to the next', (t) => {
