@@ -166,7 +166,7 @@ export class Downloads {
       for (const { unit, yielding, since } of from.assigned) {
         const left = self.left[unit] ?? 0
         outstanding += left
-        if (yielding === undefined) busy.push({ from, index: unit, left, outstanding, rate, waited: now - since })
+        if (yielding === undefined) busy.push({ from, index: unit, left, outstanding, rate, waited: from.other.granting ? now - since : Infinity })
       }
     }
     const taken = takeOver({ busy, offered: (unit) => offers.has(unit), rate: link.rate(now) })

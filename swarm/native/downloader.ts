@@ -167,8 +167,8 @@ export class Downloader {
         this.#yieldIfDone(peer, assignment)
       }
       if (!hasStopped(peer, now)) {
-        // what was left alone may be tried again, and whoever is idle may take over what it could not a while ago
-        if (peer.assigned.size === 0) this.fill(peer)
+        // what was left alone may be tried again
+        if (peer.snubbed && peer.assigned.size === 0) this.fill(peer)
         continue
       }
       for (const index of [...peer.assigned.keys()]) this.#handover.cancel(peer, index)

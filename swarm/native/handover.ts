@@ -52,7 +52,9 @@ export class Handover {
       return [...from.assigned.values()].flatMap((assignment) => {
         const left = assignments.left(assignment)
         outstanding += left
-        return from === peer || assignment.yielding !== undefined ? [] : [{ from, index: assignment.index, left, outstanding, rate, waited: now() - assignment.since }]
+        return from === peer || assignment.yielding !== undefined
+          ? []
+          : [{ from, index: assignment.index, left, outstanding, rate, waited: from.grants ? now() - assignment.since : Infinity }]
       })
     })
   }

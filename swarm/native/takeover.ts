@@ -2,7 +2,7 @@
 
 /** Less than this is not worth the trouble. */
 const MIN_GAIN_SECONDS = 0.1
-/** A peer that has sent nothing yet is not judged before it had this time ... */
+/** A peer that has granted a unit and has sent nothing yet is not judged before it had this time ... */
 const FIRST_BYTES_MS = 150
 /** ... and then taken to be as slow as this. */
 const SLOWEST_BYTES_PER_SECOND = 16 * 1024
@@ -17,7 +17,7 @@ export interface Busy<P> {
   outstanding: number
   /** Bytes per second of late; 0 when unknown. */
   rate: number
-  /** Milliseconds since it was asked. */
+  /** Milliseconds since it was asked for what it had granted; infinite for a peer that has promised nothing. */
   waited: number
 }
 
