@@ -3,7 +3,7 @@ import type { PreheatJob } from '../../common/api/preheats.ts'
 import { Type, type Static } from '../../common/api/schema.ts'
 import { PantalaError } from '../../common/errors.ts'
 import type { FastifyInstance } from '../../common/http/server.ts'
-import { SECRET_HEADER } from '../../common/local-secret.ts'
+import { SECRET_HEADER, SECRET_USER } from '../../common/local-secret.ts'
 import type { Logger } from '../../common/log.ts'
 import { preheatImage, type PreheatRoutesOptions } from './preheats.ts'
 
@@ -81,7 +81,7 @@ function credentialsOf(own: IncomingHttpHeaders, inner: Readonly<Record<string, 
   return /^basic /i.test(own.authorization ?? '') &&
     Buffer.from(own.authorization?.slice(6) ?? '', 'base64')
       .toString('latin1')
-      .startsWith('pantala:')
+      .startsWith(`${SECRET_USER}:`)
     ? { authorization: own.authorization ?? '' }
     : {}
 }
